@@ -1,0 +1,146 @@
+# damp: plain GNU make.  `make help` lists the targets.
+
+VERSION := 0.1.0
+BUILD   ?= build
+CC      ?= gcc
+MAKEFLAGS += --no-print-directory
+
+# SAN=address,undefined builds a checked program into $(BUILD)
+SAN ?=
+OPT ?= -O2
+PKGS := libpcap libmaxminddb libsodium libcyaml jansson libxxhash
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+	-Wpointer-arith -Wformat=2 -Wundef
+# Warnings are errors in `make check` (WERROR=1), not in a user's build.
+CFLAGS ?= $(OPT) -g
+override CFLAGS += -std=c17 -D_GNU_SOURCE -pthread $(WARN) $(if $(WERROR),-Werror) \
+	-DDAMP_VERSION='"$(VERSION)"' -I.
+ifneq ($(SAN),)
+override CFLAGS += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
+override LDFLAGS += -fsanitize=$(SAN)
+endif
+
+# Asked only when something is built, after `deps` had its chance.
+PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+
+LIB_SRC := $(wildcard base/*.c collector/*.c detector/*.c rules/*.c feeds/*.c reports/*.c)
+LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
+LIB     := $(BUILD)/libdamp.a
+DAMP    := $(BUILD)/damp
+UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+FUZZ    := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+SEEDRUN := $(FUZZ:%=$(BUILD)/fuzz/%)
+GEN     := $(BUILD)/damp-gen
+SHARED_DATA ?= $(wildcard ../shared/data)
+
+.PHONY: all
+all: deps
+	@$(MAKE) $(DAMP)
+
+.PHONY: help
+help:
+	@echo 'make              build $(DAMP) (installs missing Debian packages first)'
+	@echo 'make demo         replay a bundled incident and show what damp makes of it'
+	@echo 'make check        all tests: units, golden replays, fuzz seeds, rules and feeds against real peers'
+	@echo 'make check-live   the lab: network namespaces, a real resolver, a shaped link (root)'
+	@echo 'make check-long   the longer suites: pictures of the page, the hour of ordinary traffic'
+	@echo 'make bench        speed, memory and delay as ratios to a bare libpcap loop, in one run'
+	@echo 'make fuzz TIME=60 libFuzzer on every target (clang)'
+	@echo 'make install      to $$(DESTDIR)$$(PREFIX), default /usr/local'
+	@echo 'make clean        remove $(BUILD)'
+	@echo 'SAN=address,undefined, CC=clang, OPT=-O3 do what they say'
+
+# --- what a machine needs -----------------------------------------------------------------------
+
+.PHONY: deps deps-check
+deps:
+	@tests/deps.sh build
+deps-check:
+	@tests/deps.sh check
+
+# --- the program --------------------------------------------------------------------------------
+
+$(DAMP): $(BUILD)/damp.o $(LIB)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lm
+
+$(LIB): $(LIB_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+
+# A change of compiler or flags rebuilds everything.
+FLAGS_NOW = $(CC) $(CFLAGS) $(LDFLAGS)
+$(BUILD)/flags: FORCE
+	@mkdir -p $(BUILD)
+	@printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' > $@
+.PHONY: FORCE
+FORCE:
+
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+# --- tests --------------------------------------------------------------------------------------
+
+$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka -lm
+
+# Fuzz targets linked with a driver that runs committed seeds once.
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/seed_driver.o $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lm
+
+$(GEN): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/gen/*.c)) $(LIB)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lm
+
+.PHONY: unit seeds tools
+unit: $(UNIT)
+seeds: $(SEEDRUN)
+tools: $(DAMP) $(GEN) unit seeds
+
+.PHONY: check
+check: deps-check
+	@tests/run.sh
+
+.PHONY: check-live
+check-live: deps-check
+	@$(MAKE) $(DAMP) $(GEN)
+	@tests/run.sh live
+
+.PHONY: check-long
+check-long: deps-check
+	@$(MAKE) tools
+	@tests/run.sh long
+
+.PHONY: bench
+bench: deps-check
+	@$(MAKE) OPT=-O2 $(DAMP) $(GEN)
+	@tests/bench.sh
+
+TIME ?= 60
+.PHONY: fuzz
+fuzz: deps-check
+	@tests/fuzz.sh $(TIME) $(FUZZ)
+
+.PHONY: demo
+demo: deps
+	@$(MAKE) -s $(DAMP) >/dev/null
+	@tests/demo.sh
+
+# --- installing ---------------------------------------------------------------------------------
+
+PREFIX ?= /usr/local
+.PHONY: install
+install: all
+	install -D -m 755 $(DAMP) $(DESTDIR)$(PREFIX)/bin/damp
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 docs/damp.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -D -m 644 docs/damp.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/damp
+
+.PHONY: clean
+clean:
+	rm -rf $(BUILD)

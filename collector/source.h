@@ -1,0 +1,93 @@
+/* Where records come from: capture files, standard input, live interfaces.
+ *
+ * A source works in two steps, so that the second can run on several threads:
+ *   1. source_read fills a block with raw packets (serial, keeps the file's state);
+ *   2. packets_decode turns any range of a block's packets into flows (pure).
+ * A later flow format sits behind the same two calls.
+ *
+ * Damage: a reader goes on behind it where it can.  Each damaged place is told
+ * through the `damage` callback (name of the input, packet number from 1, byte offset, reason)
+ * and counted; source_read itself fails only when nothing more can be read.
+ */
+#ifndef COLLECTOR_SOURCE_H
+#define COLLECTOR_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "collector/flow.h"
+
+struct raw_packet {
+	int64_t t_ns;
+	uint32_t offset; /* into block.data */
+	uint32_t caplen, wirelen;
+	uint16_t link;   /* LINKTYPE_ value (tcpdump.org/linktypes.html), without FCS bits */
+	uint16_t input;  /* flow.exporter of what it becomes */
+};
+
+struct block {
+	uint8_t *data;
+	size_t size, cap;
+	struct raw_packet *packet;
+	size_t n, packet_cap;
+	int64_t now_ns;  /* live sources: event time has reached this even without packets; 0: unknown */
+};
+
+enum { BLOCK_BYTES = 1 << 20, BLOCK_PACKETS = 1 << 14 };
+
+int block_init(struct block *b); /* 0 or ERR_NOMEM; 1 MiB of data, grows to hold one larger packet (at most 16 MiB) */
+void block_done(struct block *b);
+
+struct source;
+
+struct source_events {
+	void (*damage)(void *ctx, const char *input, uint64_t packet, uint64_t offset, const char *reason);
+	void *ctx;
+};
+
+/* A file by path, "-" for standard input; the format is found from its first bytes.  NULL with a
+ * line of reason (no file, not a capture) in `why`. */
+struct source *source_open_file(const char *path, const struct source_events *ev, char *why, size_t why_size);
+/* A live interface through libpcap; `filter` is a pcap expression or NULL; snaplen 0 = 65535. */
+struct source *source_open_live(const char *interface, const char *filter, const struct source_events *ev,
+    char *why, size_t why_size);
+/* Makes a blocked live read return soon; callable from a signal handler. */
+void source_stop(struct source *s);
+void source_close(struct source *s);
+
+/* Replaces the block's content.  Number of packets (0: a live source's time-out), ERR_EOF, or
+ * ERR_IO when the input failed for good.  A block is full at about 1 MiB or BLOCK_PACKETS. */
+int source_read(struct source *s, struct block *b);
+
+struct source_progress {
+	uint64_t done, total; /* bytes; total 0: unknown */
+	uint64_t damaged;     /* places told through `damage` */
+	uint64_t kernel_drops; /* live: packets the kernel dropped */
+};
+void source_progress(const struct source *s, struct source_progress *p);
+
+/* Reject reasons of the packet decoder; one counter each. */
+enum decode_reject {
+	REJECT_LINK_TYPE,   /* a link type damp does not know */
+	REJECT_NOT_IP,      /* ARP, LLDP, ...: not an error */
+	REJECT_TRUNCATED,   /* cut inside the headers */
+	REJECT_BAD_IP,      /* version, header length or total length lie */
+	REJECT_BAD_TRANSPORT, /* UDP or TCP lengths lie */
+	REJECT_BAD_DNS,     /* port 53, but not a readable message */
+	REJECT_TOO_DEEP,    /* more nested headers than damp follows (16) */
+	REJECT_KINDS
+};
+const char *decode_reject_name(enum decode_reject r);
+
+struct decode_stats {
+	uint64_t packets, bytes; /* seen, also the rejected ones; bytes on the wire */
+	uint64_t rejected[REJECT_KINDS];
+};
+
+/* Appends the flows of packets [first, first + count) to the batch and adds to the stats.  Stops early
+ * when the batch is full; returns the number of packets consumed.  Pure apart from its outputs. */
+size_t packets_decode(const struct block *b, size_t first, size_t count, struct flow_batch *out,
+    struct decode_stats *stats);
+
+#endif

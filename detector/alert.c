@@ -1,0 +1,137 @@
+#include "detector/alert.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/err.h"
+
+static const char *const kinds[ALERT_KINDS] = {
+	[KIND_DNS_AMPLIFICATION_ABUSER] = "dns-amplification-abuser",
+	[KIND_DNS_AMPLIFICATION_VICTIM] = "dns-amplification-victim",
+	[KIND_DNS_AMPLIFICATION_REFLECTOR] = "dns-amplification-reflector",
+	[KIND_UDP_AMPLIFICATION_VICTIM] = "udp-amplification-victim",
+	[KIND_UDP_AMPLIFICATION_REFLECTOR] = "udp-amplification-reflector",
+	[KIND_UDP_FRAGMENT_FLOOD] = "udp-fragment-flood",
+	[KIND_DNS_QUERY_FLOOD] = "dns-query-flood",
+};
+
+static const char *const roles[ALERT_ROLES] = {
+	[ROLE_ABUSER] = "abuser",     [ROLE_VICTIM] = "victim", [ROLE_REFLECTOR] = "reflector",
+	[ROLE_RESOLVER] = "resolver", [ROLE_ZONE] = "zone",     [ROLE_LINK] = "link",
+};
+
+static const char *const actions[ALERT_ACTIONS] = {
+	[ALERT_OPENED] = "opened",
+	[ALERT_UPDATED] = "updated",
+	[ALERT_CLOSED] = "closed",
+};
+
+static const struct evidence_info evidence[EVIDENCE_KEYS] = {
+	[EV_QUERY_PACKETS] = {"query_packets", 0},
+	[EV_QUERY_BYTES] = {"query_bytes", 0},
+	[EV_RESPONSE_PACKETS] = {"response_packets", 0},
+	[EV_RESPONSE_BYTES] = {"response_bytes", 0},
+	[EV_RESPONSES] = {"responses", 0},
+	[EV_AMPLIFIED_RESPONSES] = {"amplified_responses", 0},
+	[EV_MEAN_RESPONSE] = {"mean_response", 0},
+	[EV_BAF] = {"baf", 2},
+	[EV_BAF_LOW] = {"baf_low", 2},
+	[EV_PAF] = {"paf", 2},
+	[EV_BPP] = {"bpp", 0},
+	[EV_PPS] = {"pps", 1},
+	[EV_BPS] = {"bps", 0},
+	[EV_FRAGMENT_PACKETS] = {"fragment_packets", 0},
+	[EV_FRAGMENT_BYTES] = {"fragment_bytes", 0},
+	[EV_ANY_QUERIES] = {"any_queries", 0},
+	[EV_PEERS] = {"peers", 0},
+	[EV_MATCHED_SHARE] = {"matched_share", 3},
+	[EV_REPEAT_WITHIN_TTL] = {"repeat_within_ttl", 0},
+	[EV_REPEAT_SHARE] = {"repeat_share", 3},
+	[EV_QPS] = {"qps", 1},
+	[EV_LINK_BPS] = {"link_bps", 0},
+	[EV_LINK_SHARE] = {"link_share", 3},
+};
+
+static int
+find(const char *const *table, int n, const char *text)
+{
+	for (int i = 0; i < n; i++)
+		if (strcmp(table[i], text) == 0)
+			return i;
+	return ERR_INVALID;
+}
+
+const char *
+alert_kind_text(enum alert_kind k)
+{
+	return kinds[k];
+}
+
+const char *
+alert_role_text(enum alert_role r)
+{
+	return roles[r];
+}
+
+const char *
+alert_action_text(enum alert_action a)
+{
+	return actions[a];
+}
+
+int
+alert_kind_parse(const char *text)
+{
+	return find(kinds, ALERT_KINDS, text);
+}
+
+int
+alert_role_parse(const char *text)
+{
+	return find(roles, ALERT_ROLES, text);
+}
+
+int
+alert_action_parse(const char *text)
+{
+	return find(actions, ALERT_ACTIONS, text);
+}
+
+const struct evidence_info *
+evidence_info(enum evidence_key k)
+{
+	return &evidence[k];
+}
+
+void
+alert_evidence_add(struct alert *a, enum evidence_key k, double value, uint64_t sampled)
+{
+	if (a->evidence_n < ALERT_EVIDENCE)
+		a->evidence[a->evidence_n++] = (struct evidence){(uint8_t)k, value, sampled};
+}
+
+const struct evidence *
+alert_evidence(const struct alert *a, enum evidence_key k)
+{
+	for (size_t i = 0; i < a->evidence_n; i++)
+		if (a->evidence[i].key == k)
+			return &a->evidence[i];
+	return NULL;
+}
+
+const char *
+alert_id_text(uint64_t id, char buf[ALERT_ID_TEXT])
+{
+	snprintf(buf, ALERT_ID_TEXT, "%016" PRIx64, id);
+	return buf;
+}
+
+int
+alert_id_parse(const char *text, uint64_t *id)
+{
+	if (strlen(text) != 16 || strspn(text, "0123456789abcdef") != 16)
+		return ERR_INVALID;
+	*id = strtoull(text, NULL, 16);
+	return 0;
+}

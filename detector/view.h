@@ -1,0 +1,75 @@
+/* What the detector shows to rules and reports: constant views, valid until the next call into
+ * the engine.  Nobody outside reads live tables.
+ */
+#ifndef DETECTOR_VIEW_H
+#define DETECTOR_VIEW_H
+
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "detector/alert.h"
+
+/* One tick (or `width_s` seconds, once a run is longer than the ring holds) of everything. */
+struct series_point {
+	uint64_t bytes, packets;          /* all traffic, IP level */
+	uint64_t dns_queries, dns_answers; /* messages */
+	uint64_t dns_answer_bytes;        /* IP level, fragments included */
+	uint64_t amplified_first_bytes;   /* amplified answers (DNS and other UDP), whole or first fragment */
+	uint64_t amplified_later_bytes;   /* their later fragments */
+	uint64_t amplified_answers;
+	uint64_t any_queries;
+	uint64_t fragments;
+	uint32_t offenders;               /* distinct subjects with an active amplification signal */
+	uint64_t max_bytes;               /* highest second inside the point (equal to bytes at width 1) */
+};
+
+struct series {
+	const char *name;     /* "all" or a link's name */
+	uint64_t capacity_bps; /* link: towards the customers; 0: unknown */
+	int64_t start_s;      /* epoch second of point[0] */
+	uint32_t width_s;
+	const struct series_point *point;
+	size_t n;
+};
+
+struct talker {
+	struct addr addr;
+	uint64_t bytes_in, bytes_out, packets_in, packets_out, fragments_in, fragment_bytes_in;
+	uint64_t error;       /* the ranked figure is at most this much too high (Space-Saving) */
+	bool is_resolver, is_ours, named; /* named: subject of an alert */
+};
+
+enum talker_order { TALK_BYTES, TALK_PACKETS, TALK_BPP, TALK_FRAGMENTS, TALKER_ORDERS };
+
+struct incident {
+	uint64_t id;
+	enum alert_kind kind;   /* of its first alert */
+	const char *vector;
+	int64_t first_ns;       /* first evidence (first attack packet as far as known) */
+	int64_t named_ns;       /* when the first alert opened */
+	int64_t last_ns;        /* last evidence */
+	int64_t closed_ns;      /* 0: open */
+	int severity;
+	uint8_t qname_len;
+	uint8_t qname[DNS_NAME_WIRE];
+	uint16_t qtype;
+	struct addr through;    /* the resolver or the loudest reflector */
+	bool has_through;
+	char link[64];
+	size_t alerts_n;        /* alerts opened in it */
+	size_t alerts_kept;     /* of those, how many `alert` holds (the loudest; bounded) */
+	const struct alert *const *alert; /* latest state of each, loudest first */
+	uint64_t bytes, packets, queries, query_bytes, responses; /* totals of its members */
+};
+
+/* A query that a rule could match, remembered for the back-test. */
+struct logged_query {
+	int64_t t_ns;
+	struct addr client, server;
+	uint64_t name_hash;   /* of the lower-cased wire name */
+	uint16_t qtype;
+	uint16_t ip_bytes;    /* of the query */
+	bool offender;        /* filled by the engine when the view is taken: client is subject of an abuser alert */
+};
+
+#endif
