@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 # SAN=address,undefined builds a checked program into $(BUILD)
 SAN ?=
 OPT ?= -O2
-PKGS := libpcap libmaxminddb libsodium libcyaml jansson libxxhash
+PKGS := libpcap libmaxminddb libsodium yaml-0.1 jansson libxxhash
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wformat=2 -Wundef

@@ -3,7 +3,7 @@
 # usage: deps.sh build|check
 set -eu
 
-build="gcc libc6-dev pkg-config libpcap-dev libmaxminddb-dev libsodium-dev libcyaml-dev libjansson-dev libxxhash-dev"
+build="gcc libc6-dev pkg-config libpcap-dev libmaxminddb-dev libsodium-dev libyaml-dev libjansson-dev libxxhash-dev"
 check="$build clang libclang-rt-14-dev libcmocka-dev iptables iproute2 unbound rsyslog tcpdump openssl python3 mandoc procps"
 nice="chromium fonts-dejavu-core"   # wanted, not needed: what uses them says when it is skipped
 
@@ -17,7 +17,7 @@ missing() {
 }
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
-	pkg-config --exists libpcap libmaxminddb libsodium libcyaml jansson libxxhash ||
+	pkg-config --exists libpcap libmaxminddb libsodium yaml-0.1 jansson libxxhash ||
 		echo "damp: not a Debian system; please install: $want" >&2
 	exit 0
 fi

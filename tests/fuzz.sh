@@ -8,8 +8,8 @@ out=build/libfuzzer
 make -s -j"$(nproc)" CC=clang BUILD=$out SAN=address,undefined,fuzzer-no-link $out/libdamp.a
 for t in "$@"; do
 	clang -std=c17 -D_GNU_SOURCE -g -O1 -I. -fsanitize=address,undefined,fuzzer -fno-sanitize-recover=all \
-		$(pkg-config --cflags libpcap libsodium libcyaml jansson libxxhash libmaxminddb) -o "$out/$t" "tests/fuzz/$t.c" $out/libdamp.a \
-		$(pkg-config --libs libpcap libsodium libcyaml jansson libxxhash libmaxminddb) -lm -pthread
+		$(pkg-config --cflags libpcap libsodium yaml-0.1 jansson libxxhash libmaxminddb) -o "$out/$t" "tests/fuzz/$t.c" $out/libdamp.a \
+		$(pkg-config --libs libpcap libsodium yaml-0.1 jansson libxxhash libmaxminddb) -lm -pthread
 	mkdir -p "$out/corpus/$t"
 	echo "== $t, $time s"
 	"$out/$t" -max_total_time="$time" -max_len=8192 -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$out/$t-" \
