@@ -1,0 +1,92 @@
+/* dns-amplification-abuser: the infected customer behind a properly configured resolver.
+ *
+ * Its queries are genuine: they explain the answers (matched share).  What gives it away is that
+ * the answers are large for the queries (BAF) and that it asks again for what it has just been
+ * told, with TTL left, which no stub or cache does (repeat share).  No list of names and no
+ * fixation on ANY; the rate of ANY is one more signal, volume is none.
+ */
+#include "detector/detector.h"
+
+#define F(field) offsetof(struct abuser_settings, field)
+static const struct setting table[] = {
+	{"baf", "x", 2, 1000, 10, "Rossow 2014; ordinary DNS stays below 5, DNSSEC look-ups below 8", F(baf),
+	    "answer bytes over query bytes at IP level, of the large answers"},
+	{"matched-share", "%", 0.5, 1, 0.8, "docs/calibration.md", F(matched_share),
+	    "large answers that its own queries explain"},
+	{"repeat-share", "%", 0.1, 1, 0.5, "docs/calibration.md", F(repeat_share),
+	    "large answers asked for while the same one was still held, lower 99 % bound"},
+	{"min-repeats", "", 5, 10000, 10, "Wilson bound of 10 of 10 is 0.6", F(min_repeats),
+	    "large answers needed within 10 seconds"},
+	{"slow-repeats", "", 5, 10000, 20, "twice the above: five minutes hold more chances for coincidence", F(slow_repeats),
+	    "large answers needed within 5 minutes"},
+	{"any-rate", "/s", 0.5, 10000, 5, "mail servers that still ask ANY stay below 1/s", F(any_rate),
+	    "ANY queries with large answers, which need no repeats"},
+};
+
+enum { SIGNAL_BAF, SIGNAL_MATCHED, SIGNAL_REPEAT, SIGNAL_COUNT, SIGNAL_ANY };
+
+static void
+judge_window(const struct judge_env *env, const struct watch *w, const struct cell *c, double need, uint32_t window_s,
+    struct verdict *v)
+{
+	const struct abuser_settings *set = &env->settings->abuser;
+	double n = c->large, seen = n / w->sampling;
+	double answer = n > 0 ? (double)c->large_bytes / n : 0;
+	double query = c->matched > 0 ? (double)c->large_query_bytes / c->matched : 0;
+	double baf = query > 0 ? answer / query : 0;
+	double any_rate = c->ticks > 0 ? (double)(c->any_queries < c->large ? c->any_queries : c->large) / c->ticks : 0;
+	struct interval ratio = ratio99(baf, seen, (double)c->matched / w->sampling, w->sampling > 1);
+	struct interval matched = wilson99(c->matched / (double)w->sampling, seen);
+	struct interval repeat = wilson99(c->repeat / (double)w->sampling, seen);
+	double share = n > 0 ? c->matched / n : 0;
+
+	*v = (struct verdict){.role = ROLE_ABUSER, .window_s = window_s};
+	verdict_signal(v, "baf", "Answers \xc3\xb7 queries, bytes at IP level", "size", "x", baf, ratio.low, ratio.high, set->baf)
+	    ->required = true;
+	/* a count of what was seen, not an estimate: the share itself decides, the bound is told */
+	struct signal *s = verdict_signal(v, "matched_share", "Its own queries explain the answers", "mismatch", "%",
+	    share, matched.low, matched.high, set->matched_share);
+	s->required = true;
+	s->met = share >= set->matched_share;
+	verdict_signal(v, "repeat_share", "Asks again while it still holds the answer (TTL left)", "names", "%",
+	    n > 0 ? c->repeat / n : 0, repeat.low, repeat.high, set->repeat_share);
+	verdict_signal(v, "large_answers", "Large answers drawn", "persistence", "", n, seen, seen, need)->required = true;
+	verdict_signal(v, "any_rate", "ANY queries with large answers", "rate", "/s", any_rate, any_rate, any_rate, set->any_rate);
+
+	bool lasts = c->ticks >= 2 || seen >= 10 * need;
+	bool fixed = v->signals[SIGNAL_BAF].met && v->signals[SIGNAL_MATCHED].met;
+	bool odd = v->signals[SIGNAL_REPEAT].met || v->signals[SIGNAL_ANY].met;
+
+	if (fixed && odd && v->signals[SIGNAL_COUNT].met && lasts)
+		v->heat = HEAT_HOT;
+	else if (baf >= 0.75 * set->baf && share >= 0.75 * set->matched_share && seen >= need / 2)
+		v->heat = HEAT_WARM;
+}
+
+static void
+judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
+{
+	const struct abuser_settings *set = &env->settings->abuser;
+	struct verdict slow;
+
+	judge_window(env, w, &w->sum[WINDOW_SHORT], set->min_repeats, watch_window_s[WINDOW_SHORT], v);
+	judge_window(env, w, &w->sum[WINDOW_LONG], set->slow_repeats, watch_window_s[WINDOW_LONG], &slow);
+	/* the long window remembers an attack for five minutes: it may open an alert, but keeps one
+	 * hot only while answers still come at the slowest pace it would open for */
+	if (slow.heat == HEAT_HOT && v->heat != HEAT_HOT && env->tick - w->last_tick <= 60)
+		*v = slow;
+	if ((w->flags & (HOST_RESOLVER | HOST_NEVER)) != 0) {
+		v->heat = HEAT_COLD;
+		v->note = (w->flags & HOST_NEVER) != 0 ? "in a group that never alerts" : "a configured resolver";
+	}
+}
+
+const struct detector detector_abuser = {
+	.kind = KIND_DNS_AMPLIFICATION_ABUSER,
+	.side = SIDE_CLIENT,
+	.service_from = SERVICE_DNS,
+	.service_to = SERVICE_DNS,
+	.judge = judge,
+	.settings = {table, sizeof(table) / sizeof(table[0])},
+	.settings_offset = offsetof(struct detect_settings, abuser),
+};

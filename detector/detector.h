@@ -1,0 +1,106 @@
+/* One detector: looks at a watch after each tick and says how it stands.
+ *
+ * A detector is one file with a judge function and a settings table, and one line in the table of
+ * detectors.c.  It is pure: the same watch gives the same verdict.  Which verdict opens, keeps or closes an
+ * alert is the life cycle's business (life.h).
+ */
+#ifndef DETECTOR_DETECTOR_H
+#define DETECTOR_DETECTOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/settings.h"
+#include "detector/alert.h"
+#include "detector/watch.h"
+
+enum heat { HEAT_COLD, HEAT_WARM, HEAT_HOT };
+
+struct verdict {
+	enum heat heat;
+	enum alert_role role;
+	uint32_t window_s;
+	struct signal signals[ALERT_SIGNALS];
+	size_t n;
+	const char *note;  /* what limits or colours it, a phrase for people; NULL: nothing; static */
+};
+
+/* Settings: doubles, described by the detectors' tables. */
+struct abuser_settings {
+	double baf, matched_share, repeat_share, min_repeats, slow_repeats, any_rate;
+};
+struct victim_settings {
+	double unmatched_share, min_answers, min_sources, repeat_share;
+};
+struct reflector_settings {
+	double baf, min_answers, min_rate, max_clients_share;
+};
+struct udp_settings {
+	double unmatched_share, min_packets, min_sources, flood_sources, flood_packets, baf;
+};
+struct fragment_settings {
+	double rate, mean_size, headless_share, min_sources;
+};
+struct query_flood_settings {
+	double rate, unanswered_share, fresh_share;
+};
+struct engine_settings {
+	double large_answer, close_after, update_every;
+};
+
+struct detect_settings {
+	struct engine_settings engine;
+	struct abuser_settings abuser;
+	struct victim_settings victim;
+	struct reflector_settings reflector;
+	struct udp_settings udp_victim, udp_reflector;
+	struct fragment_settings fragment;
+	struct query_flood_settings query_flood;
+};
+
+struct judge_env {
+	const struct detect_settings *settings;
+	uint32_t tick;
+	bool networks_known;  /* own prefixes (or resolvers) are configured */
+	bool queries_seen;    /* DNS queries were seen in the last minutes: both directions are visible */
+};
+
+struct detector {
+	enum alert_kind kind;
+	enum watch_side side;
+	uint8_t service_from, service_to; /* services it judges */
+	void (*judge)(const struct judge_env *env, const struct watch *w, struct verdict *v);
+	struct settings_view settings;
+	size_t settings_offset;           /* of its struct in detect_settings */
+};
+
+/* In order of precedence: the first that is hot names the attack on a watch. */
+extern const struct detector *const detectors[]; /* NULL-terminated */
+extern const struct settings_view engine_settings_view;
+
+void detect_settings_defaults(struct detect_settings *s);
+/* "dns-amplification-abuser" or "engine", and a name in its table.  0, or ERR_INVALID with a phrase in
+ * `why` and, for an unknown name, the nearest known one (or NULL). */
+int detect_settings_set(struct detect_settings *s, const char *kind, const char *name, double value, const char *unit,
+    char *why, size_t why_size, const char **nearest);
+
+/* --- for the judges ---------------------------------------------------------------------------- */
+
+/* Adds a signal; met when its bound on the near side of the threshold passes it. */
+struct signal *verdict_signal(struct verdict *v, const char *name, const char *label, const char *nature,
+    const char *unit, double value, double low, double high, double threshold);
+
+/* Wilson's score interval for k of n, 99 % (Wilson 1927). */
+struct interval {
+	double low, high;
+};
+struct interval wilson99(double k, double n);
+/* 99 % interval of the ratio of two sums built from a and b sampled items: on the logarithm,
+ * with 1/a + 1/b for the variance.  Exact (both ends equal) when nothing was sampled. */
+struct interval ratio99(double ratio, double a, double b, bool sampled);
+
+extern const struct detector detector_abuser, detector_victim, detector_reflector, detector_udp_victim,
+    detector_udp_reflector, detector_fragment, detector_query_flood;
+
+#endif

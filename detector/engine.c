@@ -1,0 +1,295 @@
+/* Setting up, event time, and handing flows to the shards.  Closing a tick is in tick.c. */
+#include "detector/engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/timefmt.h"
+#include "detector/internal.h"
+
+enum {
+	BACK_S = 10,      /* flows this much older than the current tick still count in it */
+	AHEAD_S = 3600,   /* a single flow further ahead is no reason to believe it */
+	BELIEVE = 16,     /* but so many in a row that agree are */
+	WATCHES = 16384,
+	LIVE_TICKS = 700, /* after so many ticks without traffic every window is empty and every alert closed */
+};
+
+/* Splits the budget: a quarter of a 64-byte-line host table, the rest in proportion. */
+static void
+sizes(size_t memory, uint32_t *hosts, uint32_t *pairs, uint32_t *watches)
+{
+	size_t left = memory - ((size_t)24 << 20); /* fixed tables of the shards, book, curves */
+	size_t pool = left / 4;
+
+	*watches = (uint32_t)(pool / sizeof(struct watch) < WATCHES ? pool / sizeof(struct watch) : WATCHES);
+	left -= *watches * sizeof(struct watch);
+	/* two host slots for each pair slot */
+	for (*pairs = 1 << 10; (size_t)*pairs * 2 * SHARDS * (2 * 72 + 140) <= left && *pairs < 1 << 22; *pairs *= 2)
+		;
+	*hosts = *pairs * 2;
+}
+
+struct region {
+	struct prefix prefix;
+	struct place place;
+};
+
+static size_t
+regions(const struct engine_config *c, struct region *r)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->networks_n; i++)
+		r[n++] = (struct region){c->network[i], {0, HOST_OURS}};
+	for (size_t i = 0; i < c->resolvers_n; i++)
+		r[n++] = (struct region){{c->resolver[i], 128}, {0, HOST_RESOLVER | HOST_OURS}};
+	for (size_t i = 0; i < c->never_n; i++)
+		r[n++] = (struct region){c->never[i], {0, HOST_NEVER}};
+	for (size_t l = 0; l < c->links_n; l++)
+		for (size_t i = 0; i < c->link[l].prefixes_n; i++)
+			r[n++] = (struct region){c->link[l].prefix[i], {(uint16_t)(l + 1), HOST_OURS}};
+	return n;
+}
+
+/* One map answers everything the configuration says of an address: each prefix carries what all
+ * prefixes around it say. */
+static int
+make_places(struct engine *e, const struct engine_config *c)
+{
+	size_t most = c->networks_n + c->resolvers_n + c->never_n, n;
+	struct region *r;
+	int err = 0;
+
+	for (size_t l = 0; l < c->links_n; l++)
+		most += c->link[l].prefixes_n;
+	prefixmap_init(&e->places_map);
+	if (most == 0)
+		return 0;
+	r = calloc(most, sizeof(*r));
+	e->places = calloc(most, sizeof(*e->places));
+	if (r == NULL || e->places == NULL) {
+		free(r);
+		return ERR_NOMEM;
+	}
+	n = regions(c, r);
+	for (size_t i = 0; i < n && err == 0; i++) {
+		for (size_t k = 0; k < n; k++)
+			if (r[k].prefix.bits <= r[i].prefix.bits && prefix_contains(&r[k].prefix, &r[i].prefix.addr)) {
+				e->places[i].flags |= r[k].place.flags;
+				if (r[k].place.link != 0)
+					e->places[i].link = r[k].place.link;
+			}
+		err = prefixmap_add(&e->places_map, &r[i].prefix, (uint32_t)i + 1);
+	}
+	free(r);
+	return err < 0 ? err : prefixmap_build(&e->places_map);
+}
+
+static int
+make_links(struct engine *e, const struct engine_config *c)
+{
+	e->links_n = c->links_n;
+	e->env.links_n = (uint32_t)c->links_n;
+	e->link_name = calloc(c->links_n + 1, sizeof(*e->link_name));
+	e->link_capacity = calloc(c->links_n + 1, sizeof(*e->link_capacity));
+	e->link_bps = calloc(c->links_n + 1, sizeof(*e->link_bps));
+	e->curve = calloc(c->links_n + 1, sizeof(*e->curve));
+	if (e->link_name == NULL || e->link_capacity == NULL || e->link_bps == NULL || e->curve == NULL)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < c->links_n; i++) {
+		e->link_name[i] = c->link[i].name;
+		e->link_capacity[i] = c->link[i].down_bps;
+	}
+	for (size_t i = 0; i <= c->links_n; i++) {
+		e->curve[i].point = calloc(SERIES_POINTS, sizeof(struct series_point));
+		e->curve[i].width_s = 1;
+		if (e->curve[i].point == NULL)
+			return ERR_NOMEM;
+	}
+	return 0;
+}
+
+static int
+make_tables(struct engine *e, const struct engine_config *c)
+{
+	uint32_t hosts, pairs, watches;
+
+	sizes(c->memory_bytes, &hosts, &pairs, &watches);
+	e->memory_bytes = c->memory_bytes;
+	for (int i = 0; i < SHARDS; i++)
+		if (shard_init(&e->shard[i], hosts, pairs, (uint32_t)c->links_n) < 0)
+			return ERR_NOMEM;
+	e->server = calloc(SERVERS, sizeof(*e->server));
+	e->server_touched = calloc(SERVERS, sizeof(*e->server_touched));
+	e->judged = calloc(watches, sizeof(*e->judged));
+	if (e->server == NULL || e->server_touched == NULL || e->judged == NULL)
+		return ERR_NOMEM;
+	if (watches_init(&e->watches, watches) < 0 || book_init(&e->book) < 0)
+		return ERR_NOMEM;
+	return 0;
+}
+
+struct engine *
+engine_new(const struct engine_config *c, const struct engine_sink *sink, char *why, size_t why_size)
+{
+	struct engine *e;
+
+	if (c->memory_bytes < ENGINE_LEAST_MEMORY) {
+		snprintf(why, why_size, "%zu bytes of memory are too few, at least %d MiB are needed", c->memory_bytes,
+		    ENGINE_LEAST_MEMORY >> 20);
+		return NULL;
+	}
+	if (c->links_n >= LINKS_MAX) {
+		snprintf(why, why_size, "%zu links are too many, at most %d", c->links_n, LINKS_MAX - 1);
+		return NULL;
+	}
+	e = calloc(1, sizeof(*e));
+	if (e == NULL) {
+		snprintf(why, why_size, "out of memory");
+		return NULL;
+	}
+	e->env.seed = c->seed;
+	e->env.large_answer = (uint32_t)c->settings->engine.large_answer;
+	e->env.tick = 1;
+	service_map_init(&e->env.services);
+	e->settings = *c->settings;
+	e->sink = *sink;
+	e->networks_known = c->networks_n + c->resolvers_n + c->links_n > 0;
+	e->why_on = c->why != NULL;
+	if (e->why_on)
+		e->why = *c->why;
+	for (size_t i = 0; detectors[i] != NULL && i < WHY_ROWS; i++)
+		e->why_row[e->why_n++].detector = detectors[i];
+	if (make_places(e, c) < 0 || make_links(e, c) < 0 || make_tables(e, c) < 0) {
+		snprintf(why, why_size, "out of memory: the tables take %zu bytes", c->memory_bytes);
+		engine_free(e);
+		return NULL;
+	}
+	e->env.places_map = e->places != NULL ? &e->places_map : NULL;
+	e->env.places = e->places;
+	return e;
+}
+
+void
+engine_free(struct engine *e)
+{
+	if (e == NULL)
+		return;
+	for (int i = 0; i < SHARDS; i++)
+		shard_done(&e->shard[i]);
+	for (size_t i = 0; e->curve != NULL && i <= e->links_n; i++)
+		free(e->curve[i].point);
+	watches_done(&e->watches);
+	book_done(&e->book);
+	prefixmap_done(&e->places_map);
+	free(e->places);
+	free(e->link_name);
+	free(e->link_capacity);
+	free(e->link_bps);
+	free(e->curve);
+	free(e->server);
+	free(e->server_touched);
+	free(e->judged);
+	free(e);
+}
+
+void
+engine_keys(const struct engine *e, const struct flow *f, size_t n, struct flow_key *k)
+{
+	flow_keys(&e->env, f, n, k);
+}
+
+void
+engine_ingest(struct engine *e, const struct flow *f, const struct flow_key *k, size_t n, uint32_t mask)
+{
+	shards_ingest(e->shard, &e->env, f, k, n, mask);
+}
+
+/* --- event time ---------------------------------------------------------------------------------- */
+
+static void
+set_second(struct engine *e, int64_t second)
+{
+	e->tick0_s = second - e->env.tick;
+	e->begin_ns = second * NS_PER_S;
+	e->end_ns = e->begin_ns + NS_PER_S;
+}
+
+/* Closes ticks until `second` is the current one.  After a long silence nothing is left that time could
+ * change, and the rest of the way is one step. */
+static void
+move_to(struct engine *e, int64_t second)
+{
+	int64_t ahead = second - (e->tick0_s + e->env.tick);
+	int64_t steps = ahead < LIVE_TICKS ? ahead : LIVE_TICKS;
+
+	for (int64_t i = 0; i < steps; i++)
+		engine_close_tick(e);
+	if (ahead > steps)
+		set_second(e, second);
+}
+
+/* The input's clock was wrong, or another recording begins: end what is open, start anew at `second`. */
+static void
+jump_to(struct engine *e, int64_t second)
+{
+	for (int i = 0; i < LIVE_TICKS; i++)
+		engine_close_tick(e);
+	set_second(e, second);
+	e->stats.jumps++;
+	e->strange_n = 0;
+}
+
+struct engine_run
+engine_begin(struct engine *e, const struct flow *f, size_t n)
+{
+	struct engine_run run = {0, 0};
+	int64_t t;
+
+	if (n == 0)
+		return run;
+	t = f[0].start_ns;
+	if (!e->started) {
+		e->started = true;
+		e->stats.first_ns = e->stats.last_ns = t;
+		set_second(e, time_seconds(t));
+	}
+	if (t >= e->end_ns + AHEAD_S * NS_PER_S || t < e->begin_ns - BACK_S * NS_PER_S) {
+		bool agrees = e->strange_n > 0 && t - e->strange_ns < AHEAD_S * NS_PER_S &&
+		    e->strange_ns - t < AHEAD_S * NS_PER_S;
+
+		e->strange_n = agrees ? e->strange_n + 1 : 1;
+		e->strange_ns = t;
+		if (e->strange_n < BELIEVE) {
+			e->stats.late++;
+			e->stats.flows++;
+			e->stats.packets += f[0].packets;
+			e->stats.bytes += f[0].bytes;
+			run.skip = 1;
+			return run;
+		}
+		jump_to(e, time_seconds(t));
+	} else if (t >= e->end_ns) {
+		move_to(e, time_seconds(t));
+	}
+	e->strange_n = 0;
+	for (int64_t from = e->begin_ns - BACK_S * NS_PER_S;
+	    run.n < n && f[run.n].start_ns < e->end_ns && f[run.n].start_ns >= from; run.n++) {
+		if (f[run.n].end_ns > e->stats.last_ns)
+			e->stats.last_ns = f[run.n].end_ns;
+		if (f[run.n].sampling > e->stats.sampling)
+			e->stats.sampling = f[run.n].sampling;
+	}
+	e->stats.flows += run.n;
+	return run;
+}
+
+void
+engine_advance(struct engine *e, int64_t t_ns)
+{
+	if (e->started && t_ns >= e->end_ns)
+		move_to(e, time_seconds(t_ns));
+}

@@ -1,0 +1,108 @@
+/* The engine: flows in, alert lines out, views on request.
+ *
+ * A caller works in rounds.  engine_keys may run on any thread for any part of a batch.  Then, for the flows
+ * in order: engine_begin says how many of them belong to the current tick (closing ticks as event time
+ * moves on; alerts come out of it), and engine_ingest works through those, by one thread for all shards or by
+ * several with disjoint masks.  Alerts come only from engine_begin, engine_advance and engine_finish, on the
+ * thread that calls them.
+ *
+ * The engine asks no clock and draws no random number.  Its memory is taken at the start.
+ */
+#ifndef DETECTOR_ENGINE_H
+#define DETECTOR_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "collector/flow.h"
+#include "detector/alert.h"
+#include "detector/detector.h"
+#include "detector/shard.h"
+#include "detector/view.h"
+
+struct engine_link {
+	const char *name;
+	const struct prefix *prefix;
+	size_t prefixes_n;
+	uint64_t down_bps; /* towards the customers; 0: unknown */
+};
+
+struct engine_config {
+	uint64_t seed;              /* of every hash table; a secret where strangers choose addresses */
+	size_t memory_bytes;        /* budget of all tables; at least ENGINE_LEAST_MEMORY */
+	const struct detect_settings *settings;
+	const struct prefix *network;
+	size_t networks_n;
+	const struct addr *resolver;
+	size_t resolvers_n;
+	const struct engine_link *link;
+	size_t links_n;
+	const struct prefix *never; /* never alert on these */
+	size_t never_n;
+	const struct addr *why;     /* keep every judgement of this host; NULL: nobody's */
+};
+
+enum { ENGINE_LEAST_MEMORY = 48 << 20 };
+
+struct engine_sink {
+	void (*alert)(void *ctx, const struct alert *a);
+	void *ctx;
+};
+
+struct engine;
+
+/* NULL with a line of reason.  Borrows nothing from the configuration but `settings` and names of links. */
+struct engine *engine_new(const struct engine_config *c, const struct engine_sink *sink, char *why, size_t why_size);
+void engine_free(struct engine *e);
+
+void engine_keys(const struct engine *e, const struct flow *f, size_t n, struct flow_key *k);
+
+struct engine_run {
+	size_t skip; /* leading flows to leave out: their time is impossible (counted) */
+	size_t n;    /* flows after those that belong to the current tick */
+};
+struct engine_run engine_begin(struct engine *e, const struct flow *f, size_t n);
+/* mask: the shards this thread takes; the masks of one run are disjoint and together ENGINE_ALL. */
+enum { ENGINE_ALL = (1 << SHARDS) - 1 };
+void engine_ingest(struct engine *e, const struct flow *f, const struct flow_key *k, size_t n, uint32_t mask);
+/* Event time has reached t_ns although no flow came: closes the ticks before it. */
+void engine_advance(struct engine *e, int64_t t_ns);
+/* End of input: closes the tick, then every open alert. */
+void engine_finish(struct engine *e);
+
+/* --- views: valid until the next call above -------------------------------------------------------- */
+
+struct engine_stats {
+	int64_t first_ns, last_ns;   /* of the flows taken; 0: none */
+	uint64_t flows, packets, bytes;
+	uint64_t dns_queries, dns_responses, fragments;
+	uint64_t hosts, evicted, late, jumps; /* jumps: times the clock of the input was set anew */
+	uint64_t unadmitted_packets, watches, watches_evicted, alerts, alerts_dropped;
+	size_t memory_bytes;
+	uint32_t sampling;
+};
+void engine_stats(const struct engine *e, struct engine_stats *s);
+
+size_t engine_incidents(const struct engine *e, const struct incident **out, size_t max); /* by first evidence */
+/* The incident of an id, or NULL. */
+const struct incident *engine_incident(const struct engine *e, uint64_t id);
+/* [0] is all traffic, then the links in order of configuration. */
+size_t engine_series(const struct engine *e, struct series *out, size_t max);
+/* The largest hosts; returns how many (at most max). */
+size_t engine_talkers(const struct engine *e, enum talker_order order, struct talker *out, size_t max);
+/* Queries a rule could match, oldest first; returns how many (at most max). */
+size_t engine_query_log(const struct engine *e, struct logged_query *out, size_t max);
+enum { ENGINE_LOG_MAX = SHARDS * QUERY_LOG };
+
+struct engine_why {
+	const struct detector *detector;
+	struct verdict verdict;   /* the hottest judgement so far */
+	int64_t t_ns;             /* when */
+	bool judged;
+};
+/* What was thought of the host of engine_config.why; one row for each detector. */
+size_t engine_why(const struct engine *e, const struct engine_why **out, struct talker *host, bool *seen);
+
+#endif

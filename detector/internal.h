@@ -1,0 +1,88 @@
+/* The engine's own struct, shared by engine.c, tick.c and view.c; nobody else includes it. */
+#ifndef DETECTOR_INTERNAL_H
+#define DETECTOR_INTERNAL_H
+
+#include "base/prefixmap.h"
+#include "detector/engine.h"
+#include "detector/life.h"
+#include "detector/shard.h"
+#include "detector/watch.h"
+
+enum { SERIES_POINTS = 7200, SERVERS = 1 << 13, WHY_ROWS = 16 };
+
+/* A curve: one ring of points from the first tick on; when it is full, points are merged two by two and
+ * the width doubles, so that any length of run fits. */
+struct curve {
+	struct series_point *point;
+	size_t n;
+	int64_t start_s;
+	uint32_t width_s;
+};
+
+/* A DNS server as seen from its clients, to find resolvers by what they do and floods upon them. */
+struct server {
+	struct addr addr;
+	uint32_t tick;
+	uint32_t queries, answers, fresh;   /* of this tick */
+	uint64_t query_bytes;
+	uint32_t clients;                   /* most distinct clients answered in one tick */
+	uint32_t clients_now;
+	bool used;
+};
+
+struct judged {
+	struct watch *watch;
+	const struct detector *detector;
+	struct verdict verdict;
+};
+
+struct engine {
+	struct shard_env env;
+	struct shard shard[SHARDS];
+	struct watches watches;
+	struct book book;
+	struct detect_settings settings;
+	struct engine_sink sink;
+	struct prefixmap places_map;
+	struct place *places;
+	bool networks_known;
+	const char **link_name;
+	uint64_t *link_capacity, *link_bps;
+	size_t links_n;
+	size_t memory_bytes;
+
+	/* event time: tick t covers the second tick0_s + t */
+	bool started;
+	int64_t tick0_s;
+	int64_t begin_ns, end_ns;   /* of the current tick */
+	int64_t strange_ns;         /* time of the last flow with an impossible time */
+	uint32_t strange_n;
+	uint32_t last_query_tick;   /* DNS queries were seen */
+
+	struct curve *curve;        /* 1 + links_n */
+	struct server *server;      /* sets of 4 */
+	uint32_t *server_touched;
+	uint32_t server_touched_n;
+	struct judged *judged;
+
+	struct engine_stats stats;
+
+	bool why_on;
+	struct addr why;
+	struct engine_why why_row[WHY_ROWS];
+	size_t why_n;
+};
+
+/* tick.c: closes the current tick and starts the next. */
+void engine_close_tick(struct engine *e);
+
+/* Adds what one second held; the gap to the last point is filled with zeros. */
+void curve_add(struct curve *c, int64_t second, const struct series_point *p);
+
+/* Outside or inside: may the detector of servers look at this pair, or that of clients? */
+bool engine_stranger(const struct engine *e, const struct pair *p, struct place client, struct place server);
+
+struct server *engine_server(struct engine *e, const struct addr *a);
+const struct server *engine_find_server(const struct engine *e, const struct addr *a);
+
+#endif

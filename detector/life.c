@@ -1,0 +1,343 @@
+#include "detector/life.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/timefmt.h"
+
+/* Every state meets every event.  A warm signal keeps an alert open but never opens one. */
+static const uint8_t next[LIFE_STATES][LIFE_EVENTS] = {
+	/*               COLD         WARM         HOT        QUIET */
+	[LIFE_IDLE] =   {LIFE_IDLE,   LIFE_IDLE,   LIFE_OPEN, LIFE_IDLE},
+	[LIFE_OPEN] =   {LIFE_FADING, LIFE_OPEN,   LIFE_OPEN, LIFE_IDLE},
+	[LIFE_FADING] = {LIFE_FADING, LIFE_OPEN,   LIFE_OPEN, LIFE_IDLE},
+};
+
+enum {
+	JOIN_TICKS = 120,  /* how long after its last newcomer an incident still takes another */
+};
+
+enum life_state
+life_next(enum life_state s, enum life_event e)
+{
+	return next[s][e];
+}
+
+int
+book_init(struct book *b)
+{
+	memset(b, 0, sizeof(*b));
+	b->alert = calloc(BOOK_ALERTS, sizeof(*b->alert));
+	b->incident = calloc(BOOK_INCIDENTS, sizeof(*b->incident));
+	if (b->alert == NULL || b->incident == NULL) {
+		book_done(b);
+		return ERR_NOMEM;
+	}
+	return 0;
+}
+
+void
+book_done(struct book *b)
+{
+	free(b->alert);
+	free(b->incident);
+	memset(b, 0, sizeof(*b));
+}
+
+/* FNV-1a over content: ids must be the same in every replay and on every machine. */
+static uint64_t
+fold(uint64_t h, const void *p, size_t n)
+{
+	const uint8_t *b = p;
+
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ b[i]) * UINT64_C(1099511628211);
+	return h;
+}
+
+static uint64_t
+content_id(uint64_t start, enum alert_kind kind, const struct addr *a, const char *vector, int64_t t_s)
+{
+	uint8_t number[9];
+	uint64_t h = start;
+
+	for (int i = 0; i < 8; i++)
+		number[i] = (uint8_t)((uint64_t)t_s >> (8 * i));
+	number[8] = (uint8_t)kind;
+	h = fold(h, number, sizeof(number));
+	h = fold(h, a->b, sizeof(a->b));
+	h = fold(h, vector, strlen(vector));
+	h ^= h >> 29;
+	return h * UINT64_C(0xd6e8feb86659fd93);
+}
+
+/* A free slot: never used, or that of the alert that closed longest ago. */
+static struct book_alert *
+take_alert(struct book *b)
+{
+	struct book_alert *old = NULL;
+
+	if (b->alerts_n < BOOK_ALERTS)
+		return &b->alert[b->alerts_n++];
+	for (uint32_t i = 0; i < BOOK_ALERTS; i++)
+		if (!b->alert[i].open && (old == NULL || b->alert[i].line_tick < old->line_tick))
+			old = &b->alert[i];
+	if (old != NULL) {
+		/* its incident forgets it, but keeps its sums */
+		struct book_incident *inc = &b->incident[old->incident];
+		uint32_t slot = (uint32_t)(old - b->alert);
+
+		for (size_t i = 0; i < inc->view.alerts_kept; i++)
+			if (inc->alert[i] == slot) {
+				inc->alert[i] = inc->alert[--inc->view.alerts_kept];
+				break;
+			}
+	}
+	return old;
+}
+
+static bool
+same_name(const struct incident *i, const struct alert *a)
+{
+	return i->qname_len > 0 && i->qname_len == a->qname_len && i->qtype == a->qtype &&
+	    memcmp(i->qname, a->qname, a->qname_len) == 0;
+}
+
+/* Do they belong together?  Same kind and service, close in time, and one thing in common. */
+static bool
+belongs(const struct book_incident *inc, const struct alert *a, uint32_t tick)
+{
+	const struct incident *i = &inc->view;
+
+	if (!inc->used || i->kind != a->kind || strcmp(i->vector, a->vector) != 0)
+		return false;
+	if (inc->open_n == 0 && tick - inc->joined_tick > JOIN_TICKS)
+		return false;
+	if (strcmp(i->link, a->link) != 0 && a->link[0] != '\0' && i->link[0] != '\0')
+		return false;
+	if (same_name(i, a))
+		return true;
+	if (a->role == ROLE_VICTIM)
+		return false; /* two victims of one service are two attacks unless the name ties them */
+	return i->has_through && a->peers_n > 0 && addr_equal(&i->through, &a->peers[0].addr);
+}
+
+static struct book_incident *
+find_incident(struct book *b, const struct alert *a, uint32_t tick)
+{
+	struct book_incident *old = NULL;
+
+	for (uint32_t i = 0; i < b->incidents_n; i++)
+		if (belongs(&b->incident[i], a, tick))
+			return &b->incident[i];
+	if (b->incidents_n < BOOK_INCIDENTS) {
+		old = &b->incident[b->incidents_n++];
+	} else {
+		for (uint32_t i = 0; i < BOOK_INCIDENTS; i++)
+			if (b->incident[i].open_n == 0 &&
+			    (old == NULL || b->incident[i].joined_tick < old->joined_tick))
+				old = &b->incident[i];
+		if (old == NULL)
+			old = &b->incident[BOOK_INCIDENTS - 1]; /* a thousand open ones: the last takes the rest */
+		else
+			old->used = false;
+	}
+	return old;
+}
+
+static void
+incident_begin(struct book_incident *inc, const struct alert *a)
+{
+	struct incident *i = &inc->view;
+
+	if (inc->used)
+		return;
+	memset(inc, 0, sizeof(*inc));
+	inc->used = true;
+	i->id = content_id(UINT64_C(0x9ae16a3b2f90404f), a->kind, &a->subject.prefix.addr, a->vector, time_seconds(a->t_ns));
+	i->kind = a->kind;
+	i->vector = a->vector;
+	i->first_ns = a->start_ns;
+	i->named_ns = a->t_ns;
+	i->qname_len = a->qname_len;
+	memcpy(i->qname, a->qname, a->qname_len);
+	i->qtype = a->qtype;
+	memcpy(i->link, a->link, sizeof(i->link));
+	i->has_through = a->peers_n > 0;
+	if (i->has_through)
+		i->through = a->peers[0].addr;
+	i->alert = inc->sorted;
+}
+
+static double
+figure(const struct alert *a, enum evidence_key k)
+{
+	const struct evidence *e = alert_evidence(a, k);
+
+	return e != NULL ? e->value : 0;
+}
+
+/* Brings the incident's sums up to date with one alert: what it was before is taken off. */
+static void
+incident_account(struct book_incident *inc, const struct alert *before, const struct alert *now)
+{
+	struct incident *i = &inc->view;
+
+	i->bytes += now->bytes - before->bytes;
+	i->packets += now->packets - before->packets;
+	i->queries += (uint64_t)(figure(now, EV_QUERY_PACKETS) - figure(before, EV_QUERY_PACKETS));
+	i->query_bytes += (uint64_t)(figure(now, EV_QUERY_BYTES) - figure(before, EV_QUERY_BYTES));
+	i->responses += (uint64_t)(figure(now, EV_RESPONSES) - figure(before, EV_RESPONSES));
+	if (now->start_ns < i->first_ns)
+		i->first_ns = now->start_ns;
+	if (now->end_ns > i->last_ns)
+		i->last_ns = now->end_ns;
+	if (now->severity > i->severity)
+		i->severity = now->severity;
+}
+
+/* The latest figures of a watch into its alert. */
+static void
+refresh(struct book *b, const struct life_env *env, struct book_alert *ba, struct watch *w, const struct verdict *v)
+{
+	static const struct alert none; /* scratch for "before"; copied, never written */
+	struct alert before = none;
+
+	before.bytes = ba->alert.bytes;
+	before.packets = ba->alert.packets;
+	before.evidence_n = ba->alert.evidence_n;
+	memcpy(before.evidence, ba->alert.evidence, sizeof(before.evidence));
+	ba->alert.t_ns = env->tick_end_ns;
+	if (w->link != 0) {
+		const char *name = env->link_name[w->link - 1];
+
+		strncpy(ba->alert.link, name, sizeof(ba->alert.link) - 1);
+		ba->alert.link_capacity_bps = env->link_capacity[w->link - 1];
+	}
+	alert_describe(&ba->alert, w, v, env->judge);
+	ba->alert.end_ns = env->tick_ns0 + (int64_t)(w->last_tick + 1) * NS_PER_S;
+	if (ba->alert.end_ns > env->tick_end_ns)
+		ba->alert.end_ns = env->tick_end_ns;
+	if (ba->alert.incident != 0)
+		incident_account(&b->incident[ba->incident], &before, &ba->alert);
+}
+
+static void
+emit(struct book *b, const struct life_env *env, struct book_alert *ba, enum alert_action action, const char *reason)
+{
+	ba->alert.action = action;
+	ba->alert.reason = reason;
+	ba->line_tick = env->tick;
+	ba->line_severity = ba->alert.severity;
+	b->lines++;
+	env->emit(env->ctx, &ba->alert);
+}
+
+static void
+open_alert(struct book *b, const struct life_env *env, struct watch *w, const struct detector *d, const struct verdict *v)
+{
+	struct book_alert *ba = take_alert(b);
+	struct book_incident *inc;
+
+	if (ba == NULL) {
+		b->dropped++;
+		w->life.state = LIFE_IDLE;
+		return;
+	}
+	memset(ba, 0, sizeof(*ba));
+	ba->used = ba->open = true;
+	ba->opened_tick = env->tick;
+	ba->alert.kind = d->kind;
+	ba->alert.role = v->role;
+	ba->alert.vector = w->service == SERVICE_NONE ? "dns" : service_info(w->service)->name;
+	ba->alert.vector_port = w->service == SERVICE_NONE ? 53 : service_info(w->service)->port;
+	ba->alert.start_ns = w->first_ns != 0 ? w->first_ns : env->tick_end_ns - NS_PER_S;
+	w->life.alert = (uint32_t)(ba - b->alert) + 1;
+	refresh(b, env, ba, w, v);
+	ba->alert.id = content_id(UINT64_C(14695981039346656037), d->kind, &w->addr, ba->alert.vector,
+	    time_seconds(env->tick_end_ns));
+	inc = find_incident(b, &ba->alert, env->tick);
+	incident_begin(inc, &ba->alert);
+	ba->incident = (uint32_t)(inc - b->incident);
+	ba->alert.incident = inc->view.id;
+	inc->joined_tick = env->tick;
+	inc->open_n++;
+	inc->view.closed_ns = 0;
+	inc->view.alerts_n++;
+	if (inc->view.alerts_kept < INCIDENT_ALERTS)
+		inc->alert[inc->view.alerts_kept++] = (uint32_t)(ba - b->alert);
+	static const struct alert zero;
+	incident_account(inc, &zero, &ba->alert);
+	b->opened++;
+	emit(b, env, ba, ALERT_OPENED, NULL);
+}
+
+/* After an alert the watch starts a new episode. */
+static void
+forget_episode(struct watch *w)
+{
+	w->life.alert = 0;
+	w->first_ns = 0;
+	memset(&w->total, 0, sizeof(w->total));
+	memset(w->peer, 0, sizeof(w->peer));
+	memset(w->name, 0, sizeof(w->name));
+}
+
+static void
+close_alert(struct book *b, const struct life_env *env, struct watch *w, const struct verdict *v, const char *reason)
+{
+	struct book_alert *ba = &b->alert[w->life.alert - 1];
+	struct book_incident *inc = &b->incident[ba->incident];
+
+	refresh(b, env, ba, w, v);
+	ba->open = false;
+	if (inc->open_n > 0 && --inc->open_n == 0)
+		inc->view.closed_ns = env->tick_end_ns;
+	emit(b, env, ba, ALERT_CLOSED, reason);
+	forget_episode(w);
+}
+
+void
+life_step(struct book *b, const struct life_env *env, struct watch *w, const struct detector *d, const struct verdict *v)
+{
+	static const enum life_event of_heat[] = {
+		[HEAT_COLD] = EVENT_COLD, [HEAT_WARM] = EVENT_WARM, [HEAT_HOT] = EVENT_HOT};
+	enum life_event event = of_heat[v->heat];
+	enum life_state before = w->life.state, after;
+
+	if (before == LIFE_FADING && event == EVENT_COLD &&
+	    env->tick - w->life.since >= (uint32_t)env->judge->settings->engine.close_after)
+		event = EVENT_QUIET;
+	after = life_next(before, event);
+	if (after != before) {
+		w->life.state = (uint8_t)after;
+		w->life.since = env->tick;
+	}
+	if (before == LIFE_IDLE && after == LIFE_OPEN) {
+		open_alert(b, env, w, d, v);
+	} else if (before != LIFE_IDLE && after == LIFE_IDLE) {
+		close_alert(b, env, w, v, "quiet");
+	} else if (after == LIFE_OPEN && w->life.alert != 0) {
+		struct book_alert *ba = &b->alert[w->life.alert - 1];
+		uint32_t age = env->tick - ba->line_tick, every = (uint32_t)env->judge->settings->engine.update_every;
+
+		if (age >= every || (age >= 10 && ba->line_tick == ba->opened_tick)) {
+			refresh(b, env, ba, w, v);
+			emit(b, env, ba, ALERT_UPDATED, NULL);
+		}
+	}
+}
+
+void
+life_finish(struct book *b, const struct life_env *env, struct watch *w)
+{
+	struct verdict v = {.heat = HEAT_COLD};
+
+	if (w->life.alert == 0)
+		return;
+	v.role = b->alert[w->life.alert - 1].alert.role;
+	close_alert(b, env, w, &v, "end-of-input");
+	w->life.state = LIFE_IDLE;
+}

@@ -1,0 +1,275 @@
+/* What an alert says: its figures from the watch, its severity, and the sentence for the NOC. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/timefmt.h"
+#include "detector/life.h"
+
+/* "266 kbit/s": decimal, three digits. */
+static const char *
+rate_text(double bps, char buf[32])
+{
+	static const char *const unit[] = {"bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s"};
+	int u = 0;
+
+	while (bps >= 999.5 && u < 4) {
+		bps /= 1000;
+		u++;
+	}
+	snprintf(buf, 32, bps >= 99.5 || u == 0 ? "%.0f %s" : bps >= 9.95 ? "%.1f %s" : "%.2f %s", bps, unit[u]);
+	return buf;
+}
+
+/* 1..10: one step for each tripling of the load above 10 kbit/s, more when a link suffers. */
+static int
+severity(double bps, const struct alert *a)
+{
+	double s = 3 + log(bps > 1e4 ? bps / 1e4 : 1) / log(10) * 1.5;
+
+	if (a->link_capacity_bps > 0)
+		s += bps / (double)a->link_capacity_bps > 0.5 ? 2 : bps / (double)a->link_capacity_bps > 0.1 ? 1 : 0;
+	return s > 10 ? 10 : s < 1 ? 1 : (int)s;
+}
+
+static uint64_t
+sampled(const struct watch *w, uint64_t n)
+{
+	return n / w->sampling;
+}
+
+static void
+top_peers(struct alert *a, const struct watch *w)
+{
+	bool used[WATCH_PEERS] = {false};
+
+	a->peers_n = 0;
+	for (int n = 0; n < ALERT_PEERS && n < WATCH_PEERS; n++) {
+		int best = -1;
+
+		for (int i = 0; i < WATCH_PEERS; i++)
+			if (!used[i] && w->peer[i].answers > 0 &&
+			    (best < 0 || w->peer[i].answers > w->peer[best].answers ||
+				(w->peer[i].answers == w->peer[best].answers &&
+				    addr_cmp(&w->peer[i].addr, &w->peer[best].addr) < 0)))
+				best = i;
+		if (best < 0)
+			return;
+		used[best] = true;
+		a->peers[a->peers_n++] = (struct alert_peer){w->peer[best].addr, w->peer[best].answers, w->peer[best].bytes};
+	}
+}
+
+static void
+names(struct alert *a, const struct watch *w)
+{
+	const struct watch_name *best = NULL;
+
+	for (int i = 0; i < WATCH_NAMES; i++)
+		if (w->name[i].count > 0 && (best == NULL || w->name[i].count > best->count))
+			best = &w->name[i];
+	if (best == NULL)
+		return;
+	a->qname_len = best->len;
+	memcpy(a->qname, best->wire, best->len);
+	a->qtype = best->qtype;
+}
+
+/* The attack's own traffic: what the large answers cost and what drew them. */
+static void
+dns_figures(struct alert *a, const struct watch *w, const struct cell *window)
+{
+	const struct cell *t = &w->total;
+	uint64_t packets = (uint64_t)t->large + t->later_packets;
+	double answer = t->large > 0 ? (double)t->large_bytes / t->large : 0;
+	double query = t->matched > 0 ? (double)t->large_query_bytes / t->matched : 0;
+	uint32_t ticks = window->ticks > 0 ? window->ticks : 1;
+
+	alert_evidence_add(a, EV_QUERY_PACKETS, t->matched, sampled(w, t->matched));
+	alert_evidence_add(a, EV_QUERY_BYTES, (double)t->large_query_bytes, sampled(w, t->matched));
+	alert_evidence_add(a, EV_RESPONSE_PACKETS, (double)packets, sampled(w, packets));
+	alert_evidence_add(a, EV_RESPONSE_BYTES, (double)t->large_bytes, sampled(w, packets));
+	alert_evidence_add(a, EV_RESPONSES, t->large, sampled(w, t->large));
+	if (t->large > 0) {
+		alert_evidence_add(a, EV_MEAN_RESPONSE, (double)t->large_size / t->large, sampled(w, t->large));
+		alert_evidence_add(a, EV_MATCHED_SHARE, (double)t->matched / t->large, sampled(w, t->large));
+	}
+	if (query > 0) {
+		struct interval b = ratio99(answer / query, t->large / (double)w->sampling,
+		    t->matched / (double)w->sampling, w->sampling > 1);
+
+		alert_evidence_add(a, EV_BAF, answer / query, sampled(w, t->large));
+		alert_evidence_add(a, EV_BAF_LOW, b.low, sampled(w, t->large));
+		alert_evidence_add(a, EV_PAF, (double)packets / t->large, sampled(w, packets));
+	}
+	if (packets > 0)
+		alert_evidence_add(a, EV_BPP, floor((double)t->large_bytes / (double)packets), sampled(w, packets));
+	alert_evidence_add(a, EV_PPS, (double)(window->large + window->later_packets) / ticks, sampled(w, window->large));
+	alert_evidence_add(a, EV_BPS, (double)window->large_bytes * 8 / ticks, sampled(w, window->large));
+	alert_evidence_add(a, EV_QPS, (double)window->matched / ticks, sampled(w, window->matched));
+	alert_evidence_add(a, EV_FRAGMENT_PACKETS, t->later_packets, sampled(w, t->later_packets));
+	alert_evidence_add(a, EV_FRAGMENT_BYTES, (double)t->later_bytes, sampled(w, t->later_packets));
+	alert_evidence_add(a, EV_ANY_QUERIES, t->any_queries, sampled(w, t->any_queries));
+	alert_evidence_add(a, EV_REPEAT_WITHIN_TTL, t->repeat, sampled(w, t->repeat));
+	alert_evidence_add(a, EV_PEERS, round(watch_peer_count(w)), sampled(w, t->large));
+	a->bytes = t->large_bytes + t->large_query_bytes;
+	a->packets = packets + t->matched;
+}
+
+static void
+other_figures(struct alert *a, const struct watch *w, const struct cell *window)
+{
+	const struct cell *t = &w->total;
+	uint32_t ticks = window->ticks > 0 ? window->ticks : 1;
+
+	alert_evidence_add(a, EV_QUERY_PACKETS, t->queries, sampled(w, t->queries));
+	alert_evidence_add(a, EV_QUERY_BYTES, (double)t->query_bytes, sampled(w, t->queries));
+	alert_evidence_add(a, EV_RESPONSE_PACKETS, t->answer_packets, sampled(w, t->answer_packets));
+	alert_evidence_add(a, EV_RESPONSE_BYTES, (double)t->answer_bytes, sampled(w, t->answer_packets));
+	if (t->query_bytes > 0 && w->side == SIDE_SERVER)
+		alert_evidence_add(a, EV_BAF, (double)t->answer_bytes / (double)t->query_bytes, sampled(w, t->answers));
+	if (t->answer_packets > 0)
+		alert_evidence_add(a, EV_BPP, floor((double)t->answer_bytes / t->answer_packets), sampled(w, t->answer_packets));
+	alert_evidence_add(a, EV_PPS, (double)(window->answer_packets > 0 ? window->answer_packets : window->queries) / ticks,
+	    sampled(w, window->answers));
+	alert_evidence_add(a, EV_BPS,
+	    (double)(window->answer_bytes > 0 ? window->answer_bytes : window->query_bytes) * 8 / ticks,
+	    sampled(w, window->answers));
+	if (t->later_packets > 0 || w->service == SERVICE_FRAGMENT) {
+		alert_evidence_add(a, EV_FRAGMENT_PACKETS, t->later_packets, sampled(w, t->later_packets));
+		alert_evidence_add(a, EV_FRAGMENT_BYTES, (double)t->later_bytes, sampled(w, t->later_packets));
+	}
+	alert_evidence_add(a, EV_PEERS, round(watch_peer_count(w)), sampled(w, t->answers));
+	a->bytes = t->answer_bytes + t->query_bytes;
+	a->packets = (uint64_t)t->answer_packets + t->queries;
+}
+
+static double
+value(const struct alert *a, enum evidence_key k)
+{
+	const struct evidence *e = alert_evidence(a, k);
+
+	return e != NULL ? e->value : 0;
+}
+
+/* "ANY ripe.net" or "its questions". */
+static const char *
+question_text(const struct alert *a, char *buf, size_t n)
+{
+	char name[DNS_NAME_TEXT], type[12];
+
+	if (a->qname_len == 0) {
+		snprintf(buf, n, "names that the capture does not show");
+		return buf;
+	}
+	dns_name_text(a->qname, a->qname_len, name);
+	snprintf(buf, n, "%s %.120s%s", dns_type_text(a->qtype, type), name, strlen(name) > 120 ? "..." : "");
+	return buf;
+}
+
+static void
+sentence(struct alert *a, const struct verdict *v)
+{
+	char who[ADDR_TEXT], peer[ADDR_TEXT] = "", rate[32], question[160], behind[96] = "";
+	const char *note = v->note != NULL ? v->note : "";
+	double bps = value(a, EV_BPS);
+
+	addr_text(&a->subject.prefix.addr, who);
+	if (a->peers_n > 0)
+		addr_text(&a->peers[0].addr, peer);
+	rate_text(bps, rate);
+	question_text(a, question, sizeof(question));
+	if (a->link[0] != '\0')
+		snprintf(behind, sizeof(behind), " on link %s", a->link);
+	switch (a->kind) {
+	case KIND_DNS_AMPLIFICATION_ABUSER:
+		snprintf(a->message, sizeof(a->message),
+		    "%s draws amplified DNS answers through %s: asks %s %.1f times a second, %.0f bytes of query bring "
+		    "%.0f bytes of answer (%.2fx, at IP level), %s towards it%s; its own queries explain %.0f %% of them",
+		    who, peer, question, value(a, EV_QPS),
+		    value(a, EV_QUERY_PACKETS) > 0 ? value(a, EV_QUERY_BYTES) / value(a, EV_QUERY_PACKETS) : 0,
+		    value(a, EV_RESPONSES) > 0 ? value(a, EV_RESPONSE_BYTES) / value(a, EV_RESPONSES) : 0, value(a, EV_BAF),
+		    rate, behind, 100 * value(a, EV_MATCHED_SHARE));
+		break;
+	case KIND_DNS_AMPLIFICATION_VICTIM:
+		snprintf(a->message, sizeof(a->message),
+		    "%s receives amplified DNS answers it did not ask for: %.0f of %.0f bytes on average for %s, "
+		    "%s from about %.0f sources%s%s%s",
+		    who, value(a, EV_RESPONSES), value(a, EV_MEAN_RESPONSE), question, rate, value(a, EV_PEERS), behind,
+		    note[0] != '\0' ? "; " : "", note);
+		break;
+	case KIND_DNS_AMPLIFICATION_REFLECTOR:
+		snprintf(a->message, sizeof(a->message),
+		    "%s amplifies DNS towards strangers: %.0f large answers for %s, %s, mostly to %s, which is likely the "
+		    "victim of forged queries%s", who, value(a, EV_RESPONSES), question, rate, peer, behind);
+		break;
+	case KIND_UDP_AMPLIFICATION_VICTIM:
+		snprintf(a->message, sizeof(a->message),
+		    "%s receives amplified %s answers (UDP port %u) it did not ask for: %.0f packets of %.0f bytes on average, %s, "
+		    "from about %.0f sources%s", who, a->vector, a->vector_port, value(a, EV_RESPONSE_PACKETS), value(a, EV_BPP), rate,
+		    value(a, EV_PEERS), behind);
+		break;
+	case KIND_UDP_AMPLIFICATION_REFLECTOR:
+		snprintf(a->message, sizeof(a->message),
+		    "%s amplifies %s (UDP port %u) towards strangers: %.0f packets of %.0f bytes on average, %s, mostly to %s%s",
+		    who, a->vector, a->vector_port, value(a, EV_RESPONSE_PACKETS), value(a, EV_BPP), rate, peer, behind);
+		break;
+	case KIND_UDP_FRAGMENT_FLOOD:
+		snprintf(a->message, sizeof(a->message),
+		    "%s receives a flood of UDP fragments that belong to no known service: %.0f a second of %.0f bytes on average, "
+		    "%s, from about %.0f sources%s", who, value(a, EV_PPS), value(a, EV_BPP), rate, value(a, EV_PEERS), behind);
+		break;
+	default:
+		snprintf(a->message, sizeof(a->message),
+		    "%s is flooded with DNS queries from addresses not seen before: %.0f a second, %s, hardly any answered%s",
+		    who, value(a, EV_PPS), rate, behind);
+		break;
+	}
+}
+
+void
+alert_describe(struct alert *a, const struct watch *w, const struct verdict *v, const struct judge_env *env)
+{
+	const struct cell *window = &w->sum[v->window_s == watch_window_s[WINDOW_LONG] ? WINDOW_LONG : WINDOW_SHORT];
+
+	(void)env;
+	a->subject.type = SUBJECT_HOST;
+	a->subject.prefix = (struct prefix){w->addr, 128};
+	a->proto = FLOW_UDP;
+	a->evidence_n = 0;
+	if (window->ticks == 0) /* at the end of an alert the windows have run empty */
+		window = &w->total;
+	if (v->n > 0) {
+		a->window_s = v->window_s;
+		a->signals_n = v->n;
+		memcpy(a->signals, v->signals, v->n * sizeof(v->signals[0]));
+	}
+	if (w->service == SERVICE_DNS)
+		dns_figures(a, w, window);
+	else
+		other_figures(a, w, window);
+	top_peers(a, w);
+	names(a, w);
+	/* the traffic an alert names runs from source to destination: queries of an abuser, answers to a victim */
+	if (w->side == SIDE_CLIENT && a->role == ROLE_ABUSER) {
+		a->source = w->addr;
+		a->has_source = true;
+		a->has_destination = a->peers_n > 0;
+		a->destination = a->peers[0].addr;
+	} else if (w->side == SIDE_CLIENT || a->role == ROLE_RESOLVER) {
+		a->destination = w->addr;
+		a->has_destination = true;
+		a->has_source = a->peers_n > 0;
+		a->source = a->peers[0].addr;
+	} else {
+		a->source = w->addr;
+		a->has_source = true;
+		a->has_destination = a->peers_n > 0;
+		a->destination = a->peers[0].addr;
+	}
+	int now = severity(value(a, EV_BPS), a);
+
+	if (now > a->severity)
+		a->severity = now;
+	sentence(a, v);
+}

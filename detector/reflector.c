@@ -1,0 +1,74 @@
+/* dns-amplification-reflector: our own resolver or server amplifies towards strangers.
+ *
+ * The server side of a watch is fed only with strangers' traffic (engine.c decides who is one), so
+ * what our own customers draw never counts here.
+ */
+#include "detector/detector.h"
+
+#define F(field) offsetof(struct reflector_settings, field)
+static const struct setting table[] = {
+	{"baf", "x", 2, 1000, 5, "docs/calibration.md", F(baf), "answer bytes over query bytes towards strangers"},
+	{"min-answers", "", 10, 100000, 50, "as for the victim", F(min_answers), "large answers needed in the window"},
+	{"min-rate", "bit/s", 1000, 1e12, 100000, "a tenth of what a reflector sends in known attacks", F(min_rate),
+	    "answers towards strangers"},
+	{"max-clients-share", "%", 0.001, 1, 0.5, "docs/calibration.md: a public server answers many, each rarely",
+	    F(max_clients_share), "clients per large answer: below it, few are being hit"},
+};
+
+enum { SIGNAL_BAF, SIGNAL_COUNT, SIGNAL_RATE, SIGNAL_CLIENTS };
+
+static void
+judge_window(const struct judge_env *env, const struct watch *w, const struct cell *c, uint32_t window_s,
+    struct verdict *v)
+{
+	const struct reflector_settings *set = &env->settings->reflector;
+	double n = c->large, seen = n / w->sampling;
+	double query = c->matched > 0 ? (double)c->large_query_bytes / c->matched : 60;
+	double baf = n > 0 ? (double)c->large_bytes / n / query : 0;
+	double rate = c->ticks > 0 ? (double)c->large_bytes * 8 / c->ticks : 0;
+	double clients = watch_peer_count(w), share = n > 0 ? clients / n : 1;
+	struct interval ratio = ratio99(baf, seen, seen, w->sampling > 1);
+
+	*v = (struct verdict){.role = ROLE_REFLECTOR, .window_s = window_s};
+	verdict_signal(v, "baf", "Answers \xc3\xb7 queries, bytes at IP level", "size", "x", baf, ratio.low, ratio.high, set->baf);
+	verdict_signal(v, "large_answers", "Large answers to strangers", "persistence", "", n, seen, seen, set->min_answers);
+	verdict_signal(v, "rate", "Towards strangers", "rate", "bit/s", rate, rate, rate, set->min_rate);
+	struct signal *s = verdict_signal(v, "clients_share", "Strangers per large answer: few are hit hard", "mismatch", "%", share,
+	    share, share, set->max_clients_share);
+	s->below = true;
+	s->met = share <= set->max_clients_share;
+
+	bool all = true;
+
+	for (size_t i = 0; i < v->n; i++) {
+		v->signals[i].required = true;
+		all = all && v->signals[i].met;
+	}
+	if (all && (c->ticks >= 2 || seen >= 10 * set->min_answers))
+		v->heat = HEAT_HOT;
+	else if (seen >= set->min_answers / 4 && share <= set->max_clients_share)
+		v->heat = HEAT_WARM;
+}
+
+static void
+judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
+{
+	struct verdict slow;
+
+	judge_window(env, w, &w->sum[WINDOW_SHORT], watch_window_s[WINDOW_SHORT], v);
+	judge_window(env, w, &w->sum[WINDOW_LONG], watch_window_s[WINDOW_LONG], &slow);
+	if (slow.heat == HEAT_HOT && v->heat != HEAT_HOT && env->tick - w->last_tick <= 30)
+		*v = slow;
+	if ((w->flags & HOST_NEVER) != 0)
+		v->heat = HEAT_COLD;
+}
+
+const struct detector detector_reflector = {
+	.kind = KIND_DNS_AMPLIFICATION_REFLECTOR,
+	.side = SIDE_SERVER,
+	.service_from = SERVICE_DNS,
+	.service_to = SERVICE_DNS,
+	.judge = judge,
+	.settings = {table, sizeof(table) / sizeof(table[0])},
+	.settings_offset = offsetof(struct detect_settings, reflector),
+};

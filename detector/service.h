@@ -1,0 +1,42 @@
+/* UDP services that amplify: a table of ports, with the mean answer size from which on a stream
+ * of answers is no ordinary use.  Sources: US-CERT TA14-017A (UDP-based amplification attacks and
+ * its later additions), Rossow, "Amplification Hell", NDSS 2014, and vendors' advisories named in the table.
+ */
+#ifndef DETECTOR_SERVICE_H
+#define DETECTOR_SERVICE_H
+
+#include <stdint.h>
+
+enum {
+	SERVICE_NONE = 0,
+	SERVICE_DNS = 1,
+	SERVICE_FRAGMENT = 2, /* UDP fragments that belong to no service in the table */
+	SERVICE_FIRST_UDP = 3,
+};
+
+struct service {
+	const char *name;    /* damp.vector */
+	uint16_t port;
+	uint16_t min_answer; /* bytes at IP level: mean size of abused answers is at least this */
+};
+
+/* Which ports are in the table at all, as a bit map of 8 KiB that stays in the first-level cache:
+ * most packets belong to no service, and this is asked twice for each of them. */
+struct service_map {
+	uint64_t bit[65536 / 64];
+};
+void service_map_init(struct service_map *m);
+
+uint8_t service_lookup(uint16_t port); /* walks the table: for ports whose bit is set */
+
+/* The service of a port, or SERVICE_NONE. */
+static inline uint8_t
+service_by_port(const struct service_map *m, uint16_t port)
+{
+	return (m->bit[port >> 6] >> (port & 63) & 1) != 0 ? service_lookup(port) : SERVICE_NONE;
+}
+
+const struct service *service_info(uint8_t id); /* id < service_count() */
+unsigned int service_count(void);
+
+#endif

@@ -1,0 +1,163 @@
+/* A shard: the part of the tables that one hash range owns, and the per-packet work on it.
+ *
+ * Hosts are split by the hash of their address, (client, server, service) pairs by a symmetric
+ * hash of both ends.  There are SHARDS of them whatever the number of threads, each with its own
+ * bounds, and each sees its flows in the order of the input; so any thread may work on any shard
+ * between two ticks and the result never depends on how many there are.
+ *
+ * Memory: 72 bytes a host slot, 136 a pair slot, about 1 MiB of fixed tables a shard.  Nothing is
+ * allocated after shard_init.
+ */
+#ifndef DETECTOR_SHARD_H
+#define DETECTOR_SHARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/prefixmap.h"
+#include "collector/flow.h"
+#include "collector/fragment.h"
+#include "detector/service.h"
+#include "detector/sketch.h"
+#include "detector/view.h"
+
+enum { SHARDS = 16, WAYS = 8, LINKS_MAX = 1024 };
+
+enum host_flags {
+	HOST_OURS = 1 << 0,     /* inside the configured networks */
+	HOST_RESOLVER = 1 << 1, /* a configured resolver */
+	HOST_NEVER = 1 << 2,    /* in a never-alert group */
+};
+
+/* What the configuration says of an address; value of the prefix map is an index + 1 here. */
+struct place {
+	uint16_t link; /* index + 1; 0: behind no configured link */
+	uint8_t flags; /* enum host_flags */
+};
+
+/* One host: 64 bytes, one cache line.  Counters run since the host entered the table. */
+struct host {
+	struct addr addr;
+	uint64_t in_bytes, out_bytes, in_packets, out_packets;
+	uint32_t tick; /* last seen */
+	uint32_t fragments;
+	uint64_t fragment_bytes : 40, link : 16, flags : 8;
+};
+
+/* What one client and one server did in the current tick, over one service. */
+struct pair {
+	struct addr client, server;  /* one of them all zeros: the sum of those not admitted */
+	uint32_t tick;
+	uint32_t last_query;         /* tick of the last query + 1; 0: none seen */
+	uint32_t name;               /* slot + 1 of the question of its latest large answer in this tick */
+	uint8_t service;
+	bool fresh;                  /* entered the table in this tick */
+	uint16_t sampling;
+	int64_t first_ns;            /* its first large answer (other services: any answer) of this tick; 0: none */
+	uint32_t queries, any_queries;
+	uint32_t answers;            /* messages (DNS) or packets (other services) */
+	uint32_t answer_packets;
+	uint32_t large;              /* answers of at least `large_answer` bytes */
+	uint32_t matched;            /* of the large ones (other services: of all): a query explains it */
+	uint32_t repeat;             /* of the large ones: asked again while the client still held the answer */
+	uint32_t later_packets;
+	uint32_t large_size;         /* sum of the large answers' DNS sizes */
+	uint32_t large_query_bytes;  /* of the queries that explain them, IP level */
+	uint64_t query_bytes, answer_bytes, large_bytes, later_bytes;
+};
+
+enum { NAME_SLOTS = 512 };
+struct name_slot {
+	uint64_t hash;
+	uint32_t tick;
+	uint16_t qtype;
+	uint8_t len;
+	uint8_t wire[DNS_NAME_WIRE];
+};
+
+/* Sums of one tick, kept by the shards and collected at its end. */
+struct tick_sums {
+	uint64_t bytes, packets, dns_queries, dns_answers, dns_answer_bytes, any_queries, fragments;
+};
+
+struct shard_counters {
+	uint64_t evicted_hosts, evicted_pairs;
+	uint64_t unadmitted_packets, unadmitted_bytes; /* of hosts too small to enter a full table */
+	uint64_t unadmitted_flows;                      /* the same for pairs */
+	uint64_t hosts, pairs;                          /* now in the tables */
+};
+
+struct open_query {
+	uint32_t tag;
+	uint16_t bytes, tick;
+};
+
+struct held_answer {
+	uint32_t tag, expires; /* tick until which the client holds the answer */
+};
+
+enum { OPEN_QUERIES = 1 << 13, HELD_ANSWERS = 1 << 13, QUERY_LOG = 1 << 12, FRAGMENTS = 1 << 13 };
+
+struct shard {
+	uint64_t *host_tag;  /* buckets of WAYS; 0: empty */
+	struct host *host;
+	uint32_t host_buckets; /* power of two */
+	uint64_t *pair_tag;
+	struct pair *pair;
+	uint32_t pair_buckets;
+	uint32_t *touched;   /* pairs of this tick, in order of first touch */
+	uint32_t touched_n;
+	struct countmin seen;
+	struct fragment_table fragments;
+	struct open_query *open;    /* sets of 4 */
+	struct held_answer *held;   /* sets of 4 */
+	struct name_slot *name;     /* sets of 4 */
+	struct logged_query *log;   /* ring */
+	uint32_t log_next, log_n;
+	bool watch_common;          /* a large answer to a common type was seen: log those queries too */
+	struct tick_sums sums;
+	uint64_t *link_down;        /* bytes of this tick by link */
+	struct space_saving *gone;  /* [3]: evicted hosts by bytes, packets, fragments */
+	struct shard_counters count;
+};
+
+/* What the per-packet work needs to know and does not own. */
+struct shard_env {
+	uint64_t seed;
+	uint32_t tick;          /* the current one, from 1 */
+	uint32_t large_answer;  /* bytes of a DNS message */
+	const struct prefixmap *places_map;
+	const struct place *places;
+	struct service_map services;
+	uint32_t links_n;
+};
+
+/* Computed once a flow, by any thread. */
+struct flow_key {
+	uint64_t src, dst;  /* keyed hashes of the addresses, never 0 */
+	uint8_t pair_shard;
+	uint8_t service;
+	uint8_t dir;        /* FLOW_ASKS, FLOW_ANSWERS */
+};
+enum { FLOW_ASKS = 1, FLOW_ANSWERS = 2 };
+
+int shard_init(struct shard *s, uint32_t hosts, uint32_t pairs, uint32_t links); /* 0 or ERR_NOMEM */
+void shard_done(struct shard *s);
+
+uint64_t addr_hash(uint64_t seed, const struct addr *a);
+void flow_keys(const struct shard_env *env, const struct flow *f, size_t n, struct flow_key *k);
+
+/* Works through n flows of one tick, on the shards whose bit is set in `mask`. */
+void shards_ingest(struct shard *shards, const struct shard_env *env, const struct flow *f,
+    const struct flow_key *k, size_t n, uint32_t mask);
+
+/* Forget this tick's counters of the touched pairs. */
+void shard_tick_done(struct shard *s, const struct shard_env *env);
+
+/* NULL when not in the table. */
+const struct host *shard_find_host(const struct shard *shards, const struct shard_env *env, const struct addr *a);
+struct place place_of(const struct shard_env *env, const struct addr *a);
+
+#endif

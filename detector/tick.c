@@ -1,0 +1,462 @@
+/* Closing a tick: pairs go into watches, watches are judged, verdicts move alerts, curves grow. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/timefmt.h"
+#include "detector/internal.h"
+
+static const struct addr nobody;
+
+bool
+engine_stranger(const struct engine *e, const struct pair *p, struct place client, struct place server)
+{
+	if (e->networks_known)
+		return (server.flags & HOST_OURS) != 0 && (client.flags & HOST_OURS) == 0;
+	/* nothing is configured: a private server with a public client can only be ours with a stranger */
+	return addr_is_private(&p->server) && !addr_is_private(&p->client) &&
+	    memcmp(&p->client, &nobody, sizeof(nobody)) != 0;
+}
+
+/* --- servers ------------------------------------------------------------------------------------ */
+
+static struct server *
+server_set(const struct engine *e, const struct addr *a)
+{
+	return &e->server[addr_hash(e->env.seed, a) & (SERVERS - 1) & ~(uint64_t)3];
+}
+
+const struct server *
+engine_find_server(const struct engine *e, const struct addr *a)
+{
+	const struct server *set = server_set(e, a);
+
+	for (int i = 0; i < 4; i++)
+		if (set[i].used && addr_equal(&set[i].addr, a))
+			return &set[i];
+	return NULL;
+}
+
+struct server *
+engine_server(struct engine *e, const struct addr *a)
+{
+	struct server *set = server_set(e, a), *s = NULL;
+
+	for (int i = 0; i < 4 && s == NULL; i++)
+		if (set[i].used && addr_equal(&set[i].addr, a))
+			s = &set[i];
+	for (int i = 0; i < 4 && s == NULL; i++)
+		if (!set[i].used)
+			s = &set[i];
+	/* the one with the fewest clients leaves, but none that this tick has written */
+	for (int i = 0; i < 4 && (s == NULL || !s->used); i++)
+		if (s == NULL && set[i].tick != e->env.tick)
+			s = &set[i];
+	if (s == NULL)
+		return NULL;
+	if (!s->used || !addr_equal(&s->addr, a))
+		*s = (struct server){.addr = *a, .used = true};
+	if (s->tick != e->env.tick) {
+		s->tick = e->env.tick;
+		s->queries = s->answers = s->fresh = s->clients_now = 0;
+		s->query_bytes = 0;
+		if (e->server_touched_n < SERVERS)
+			e->server_touched[e->server_touched_n++] = (uint32_t)(s - e->server);
+	}
+	return s;
+}
+
+static void
+count_server(struct engine *e, const struct pair *p)
+{
+	struct server *s;
+
+	if (p->service != SERVICE_DNS || memcmp(&p->server, &nobody, sizeof(nobody)) == 0)
+		return;
+	s = engine_server(e, &p->server);
+	if (s == NULL)
+		return;
+	s->queries += p->queries;
+	s->query_bytes += p->query_bytes;
+	s->answers += p->answers;
+	if (p->fresh || memcmp(&p->client, &nobody, sizeof(nobody)) == 0)
+		s->fresh += p->queries;
+	if (p->answers > 0 && p->queries > 0 && ++s->clients_now > s->clients)
+		s->clients = s->clients_now;
+}
+
+/* Servers with many queries get a watch of their own: service "none", fresh queries in `large`. */
+static void
+watch_floods(struct engine *e)
+{
+	double least = e->settings.query_flood.rate / 4;
+
+	for (uint32_t i = 0; i < e->server_touched_n; i++) {
+		struct server *s = &e->server[e->server_touched[i]];
+		struct watch *w;
+
+		if (s->queries < least)
+			continue;
+		w = watches_get(&e->watches, e->env.seed, &s->addr, SIDE_SERVER, SERVICE_NONE, e->env.tick);
+		if (w == NULL)
+			continue;
+		w->flags = place_of(&e->env, &s->addr).flags;
+		w->link = place_of(&e->env, &s->addr).link;
+		w->now.queries += s->queries;
+		w->now.query_bytes += s->query_bytes;
+		w->now.answers += s->answers;
+		w->now.large += s->fresh;
+		w->touched = e->env.tick;
+		if (w->first_ns == 0)
+			w->first_ns = e->begin_ns;
+	}
+	e->server_touched_n = 0;
+}
+
+/* --- pairs to watches ----------------------------------------------------------------------------- */
+
+static bool
+remarkable(const struct pair *p)
+{
+	if (p->service == SERVICE_DNS)
+		return p->large > 0;
+	if (p->service == SERVICE_FRAGMENT)
+		return p->answers > 0;
+	/* another service: answers that nothing asked for, or that are larger than its ordinary ones */
+	return p->answers > 0 && (p->matched < p->answers ||
+	    p->answer_bytes >= (uint64_t)service_info(p->service)->min_answer * p->answer_packets);
+}
+
+static void
+take_pair(struct engine *e, const struct shard *s, const struct pair *p)
+{
+	bool crowd_client = memcmp(&p->client, &nobody, sizeof(nobody)) == 0;
+	bool crowd_server = memcmp(&p->server, &nobody, sizeof(nobody)) == 0;
+	struct place client = {0, 0}, server = {0, 0};
+	enum watch_side side;
+	const struct addr *a, *peer;
+	struct watch *w;
+
+	count_server(e, p);
+	if (!remarkable(p) && !(e->why_on && (addr_equal(&p->client, &e->why) || addr_equal(&p->server, &e->why)))) {
+		/* what an already watched client does besides belongs to its picture */
+		w = crowd_client ? NULL : watches_find(&e->watches, e->env.seed, &p->client, SIDE_CLIENT, p->service);
+		if (w != NULL)
+			watch_take(w, p, crowd_server ? NULL : &p->server, 0, NULL, e->env.tick);
+		return;
+	}
+	client = place_of(&e->env, &p->client);
+	server = place_of(&e->env, &p->server);
+	side = engine_stranger(e, p, client, server) ? SIDE_SERVER : SIDE_CLIENT;
+	a = side == SIDE_CLIENT ? &p->client : &p->server;
+	peer = side == SIDE_CLIENT ? crowd_server ? NULL : &p->server : crowd_client ? NULL : &p->client;
+	if (addr_is_special(a) || (side == SIDE_CLIENT && crowd_client) || (side == SIDE_SERVER && crowd_server))
+		return;
+	/* with known networks, what strangers do to each other is not ours to judge */
+	if (e->networks_known && ((client.flags | server.flags) & HOST_OURS) == 0)
+		return;
+	w = watches_get(&e->watches, e->env.seed, a, side, p->service, e->env.tick);
+	if (w == NULL)
+		return;
+	w->flags = side == SIDE_CLIENT ? client.flags : server.flags;
+	w->link = side == SIDE_CLIENT ? client.link : server.link;
+	watch_take(w, p, peer, addr_hash(e->env.seed, peer != NULL ? peer : a),
+	    p->name != 0 ? &s->name[p->name - 1] : NULL, e->env.tick);
+}
+
+/* --- curves --------------------------------------------------------------------------------------- */
+
+static void
+point_add(struct series_point *s, const struct series_point *p)
+{
+	s->bytes += p->bytes;
+	s->packets += p->packets;
+	s->dns_queries += p->dns_queries;
+	s->dns_answers += p->dns_answers;
+	s->dns_answer_bytes += p->dns_answer_bytes;
+	s->amplified_first_bytes += p->amplified_first_bytes;
+	s->amplified_later_bytes += p->amplified_later_bytes;
+	s->amplified_answers += p->amplified_answers;
+	s->any_queries += p->any_queries;
+	s->fragments += p->fragments;
+	if (p->offenders > s->offenders)
+		s->offenders = p->offenders;
+	if (p->max_bytes > s->max_bytes)
+		s->max_bytes = p->max_bytes;
+}
+
+void
+curve_add(struct curve *c, int64_t second, const struct series_point *p)
+{
+	size_t i;
+
+	if (c->n == 0)
+		c->start_s = second;
+	if (second < c->start_s)
+		return; /* the input's clock was set back: the curve keeps its order */
+	while ((uint64_t)(second - c->start_s) / c->width_s >= SERIES_POINTS) {
+		for (i = 0; i < c->n / 2; i++) {
+			struct series_point sum = c->point[2 * i];
+
+			point_add(&sum, &c->point[2 * i + 1]);
+			c->point[i] = sum;
+		}
+		if (c->n % 2 != 0)
+			c->point[i++] = c->point[c->n - 1];
+		memset(&c->point[i], 0, (c->n - i) * sizeof(*c->point));
+		c->n = i;
+		c->width_s *= 2;
+	}
+	i = (size_t)((uint64_t)(second - c->start_s) / c->width_s);
+	if (i >= c->n)
+		c->n = i + 1;
+	point_add(&c->point[i], p);
+}
+
+/* Adds a watch's tick to the curves of everything and of its link. */
+static void
+amplified(struct series_point *p, const struct watch *w, bool offender)
+{
+	const struct cell *c = &w->now;
+
+	if (w->service == SERVICE_DNS) {
+		uint64_t later = c->later_bytes < c->large_bytes ? c->later_bytes : 0;
+
+		p->amplified_first_bytes += c->large_bytes - later;
+		p->amplified_later_bytes += later;
+		p->amplified_answers += c->large;
+		p->any_queries += c->any_queries;
+	} else if (offender) {
+		p->amplified_first_bytes += c->answer_bytes - c->later_bytes;
+		p->amplified_later_bytes += c->later_bytes;
+		p->amplified_answers += c->answers;
+	}
+	p->offenders += offender && (c->large > 0 || c->answers > 0);
+}
+
+static void
+grow_curves(struct engine *e)
+{
+	struct series_point all = {0};
+	int64_t second = e->tick0_s + e->env.tick;
+
+	for (int i = 0; i < SHARDS; i++) {
+		const struct tick_sums *s = &e->shard[i].sums;
+
+		all.bytes += s->bytes;
+		all.packets += s->packets;
+		all.dns_queries += s->dns_queries;
+		all.dns_answers += s->dns_answers;
+		all.dns_answer_bytes += s->dns_answer_bytes;
+		all.any_queries += s->any_queries;
+		all.fragments += s->fragments;
+	}
+	uint64_t any_queries = all.any_queries;
+
+	if (all.dns_queries > 0)
+		e->last_query_tick = e->env.tick;
+	e->stats.packets += all.packets;
+	e->stats.bytes += all.bytes;
+	e->stats.dns_queries += all.dns_queries;
+	e->stats.dns_responses += all.dns_answers;
+	e->stats.fragments += all.fragments;
+	all.max_bytes = all.bytes;
+	for (size_t l = 1; l <= e->links_n; l++) {
+		struct series_point p = {0};
+
+		for (int i = 0; i < SHARDS; i++)
+			p.bytes += e->shard[i].link_down[l];
+		p.max_bytes = p.bytes;
+		e->link_bps[l - 1] = p.bytes * 8;
+		for (uint32_t i = 0; i < e->watches.used; i++) {
+			const struct watch *w = &e->watches.pool[e->watches.order[i]];
+
+			if (w->link == l && w->touched == e->env.tick && w->side == SIDE_CLIENT)
+				amplified(&p, w, w->life.alert != 0);
+		}
+		curve_add(&e->curve[l], second, &p);
+	}
+	for (uint32_t i = 0; i < e->watches.used; i++) {
+		const struct watch *w = &e->watches.pool[e->watches.order[i]];
+
+		if (w->touched == e->env.tick)
+			amplified(&all, w, w->life.alert != 0);
+	}
+	all.any_queries = any_queries;
+	curve_add(&e->curve[0], second, &all);
+}
+
+/* --- judging ---------------------------------------------------------------------------------------- */
+
+static bool
+applies(const struct detector *d, const struct watch *w)
+{
+	return d->side == w->side && w->service >= d->service_from && w->service <= d->service_to;
+}
+
+static void
+keep_why(struct engine *e, const struct detector *d, const struct verdict *v)
+{
+	for (size_t i = 0; i < e->why_n; i++) {
+		struct engine_why *row = &e->why_row[i];
+		size_t met = 0, met_before = 0;
+
+		if (row->detector != d)
+			continue;
+		for (size_t k = 0; k < v->n; k++)
+			met += v->signals[k].met;
+		for (size_t k = 0; k < row->verdict.n; k++)
+			met_before += row->verdict.signals[k].met;
+		/* the hottest, and of equals the latest: its windows hold more */
+		if (!row->judged || v->heat > row->verdict.heat || (v->heat == row->verdict.heat && met >= met_before)) {
+			row->judged = true;
+			row->verdict = *v;
+			row->t_ns = e->end_ns;
+		}
+	}
+}
+
+/* The verdict that counts for a watch: that of its open alert's kind, else of the first hot detector. */
+static bool
+judge(struct engine *e, const struct judge_env *env, struct watch *w, struct judged *out)
+{
+	int kind = w->life.alert != 0 ? (int)e->book.alert[w->life.alert - 1].alert.kind : -1;
+	bool why = e->why_on && addr_equal(&w->addr, &e->why), found = false;
+
+	for (size_t i = 0; detectors[i] != NULL; i++) {
+		const struct detector *d = detectors[i];
+		struct verdict v = {0};
+
+		if (!applies(d, w) || (kind >= 0 && (int)d->kind != kind && !why))
+			continue;
+		d->judge(env, w, &v);
+		if (why)
+			keep_why(e, d, &v);
+		if (!found && (kind >= 0 ? (int)d->kind == kind : v.heat == HEAT_HOT)) {
+			*out = (struct judged){w, d, v};
+			found = true;
+		}
+	}
+	return found;
+}
+
+static int
+by_address(const void *a, const void *b)
+{
+	const struct watch *x = ((const struct judged *)a)->watch, *y = ((const struct judged *)b)->watch;
+	int c = addr_cmp(&x->addr, &y->addr);
+
+	if (c != 0)
+		return c;
+	return x->side != y->side ? x->side - y->side : x->service - y->service;
+}
+
+static void
+emit(void *ctx, const struct alert *a)
+{
+	struct engine *e = ctx;
+
+	e->stats.alerts++;
+	if (e->sink.alert != NULL)
+		e->sink.alert(e->sink.ctx, a);
+}
+
+static struct life_env
+life_env(struct engine *e, const struct judge_env *judge_env)
+{
+	return (struct life_env){.judge = judge_env, .tick = e->env.tick, .tick_end_ns = e->end_ns,
+		.tick_ns0 = e->tick0_s * NS_PER_S, .link_name = e->link_name, .link_capacity = e->link_capacity,
+		.link_bps = e->link_bps, .emit = emit, .ctx = e};
+}
+
+static struct judge_env
+judge_env(const struct engine *e)
+{
+	return (struct judge_env){.settings = &e->settings, .tick = e->env.tick, .networks_known = e->networks_known,
+		.queries_seen = e->last_query_tick != 0 && e->env.tick - e->last_query_tick <= 300};
+}
+
+static void
+judge_all(struct engine *e)
+{
+	struct judge_env env = judge_env(e);
+	struct life_env life = life_env(e, &env);
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < e->watches.used; i++) {
+		struct watch *w = &e->watches.pool[e->watches.order[i]];
+
+		watch_close_tick(w, e->env.tick);
+		if ((w->touched == e->env.tick || w->life.alert != 0) && judge(e, &env, w, &e->judged[n]))
+			n++;
+	}
+	if (n > 1)
+		qsort(e->judged, n, sizeof(*e->judged), by_address);
+	for (size_t i = 0; i < n; i++)
+		life_step(&e->book, &life, e->judged[i].watch, e->judged[i].detector, &e->judged[i].verdict);
+}
+
+/* Watches that have been quiet for the length of the long window make room; one pass a minute. */
+static void
+drop_quiet(struct engine *e)
+{
+	if (e->env.tick % 60 != 0)
+		return;
+	for (uint32_t i = e->watches.used; i-- > 0;) {
+		struct watch *w = &e->watches.pool[e->watches.order[i]];
+
+		if (w->life.alert == 0 && e->env.tick - w->last_tick > W10 * 10)
+			watches_free(&e->watches, w);
+	}
+}
+
+void
+engine_close_tick(struct engine *e)
+{
+	for (int i = 0; i < SHARDS; i++)
+		for (uint32_t k = 0; k < e->shard[i].touched_n; k++)
+			take_pair(e, &e->shard[i], &e->shard[i].pair[e->shard[i].touched[k]]);
+	watch_floods(e);
+	grow_curves(e);
+	judge_all(e);
+	drop_quiet(e);
+	for (int i = 0; i < SHARDS; i++)
+		shard_tick_done(&e->shard[i], &e->env);
+	e->env.tick++;
+	e->begin_ns += NS_PER_S;
+	e->end_ns += NS_PER_S;
+}
+
+static int
+by_watch_address(const void *a, const void *b)
+{
+	const struct watch *x = *(struct watch *const *)a, *y = *(struct watch *const *)b;
+	const struct judged jx = {.watch = (struct watch *)x}, jy = {.watch = (struct watch *)y};
+
+	return by_address(&jx, &jy);
+}
+
+void
+engine_finish(struct engine *e)
+{
+	struct judge_env env;
+	struct life_env life;
+	struct watch **list;
+	size_t n = 0;
+
+	if (!e->started)
+		return;
+	engine_close_tick(e);
+	env = judge_env(e);
+	life = life_env(e, &env);
+	life.tick_end_ns -= NS_PER_S; /* the tick just closed is the last one */
+	list = calloc(e->watches.used + 1, sizeof(*list));
+	if (list == NULL)
+		return;
+	for (uint32_t i = 0; i < e->watches.used; i++)
+		if (e->watches.pool[e->watches.order[i]].life.alert != 0)
+			list[n++] = &e->watches.pool[e->watches.order[i]];
+	qsort(list, n, sizeof(*list), by_watch_address);
+	for (size_t i = 0; i < n; i++)
+		life_finish(&e->book, &life, list[i]);
+	free(list);
+}

@@ -1,0 +1,118 @@
+/* udp-amplification-victim and -reflector: the other services that amplify, from the port table.
+ *
+ * A victim receives answers it did not ask for: from at least a handful of sources, larger than
+ * the service's ordinary ones, or else in a flood from very many.
+ */
+#include "detector/detector.h"
+
+#define F(field) offsetof(struct udp_settings, field)
+static const struct setting victim_table[] = {
+	{"unmatched-share", "%", 0.5, 1, 0.9, "docs/calibration.md", F(unmatched_share), "answers without a request in 10 s"},
+	{"min-packets", "", 10, 1e6, 100, "docs/calibration.md", F(min_packets), "answer packets needed in the window"},
+	{"min-sources", "", 2, 10000, 10, "docs/calibration.md", F(min_sources), "reflectors"},
+	{"flood-sources", "", 10, 1e6, 100, "docs/calibration.md", F(flood_sources),
+	    "sources from which on small answers count as well"},
+	{"flood-packets", "", 10, 1e7, 1000, "docs/calibration.md", F(flood_packets),
+	    "packets needed when the answers are small"},
+	{"baf", "x", 1, 1000, 5, "unused for a victim: it sent nothing", F(baf), "answer bytes over request bytes"},
+};
+static const struct setting reflector_table[] = {
+	{"unmatched-share", "%", 0.5, 1, 0.9, "unused for a reflector", F(unmatched_share), "answers without a request"},
+	{"min-packets", "", 10, 1e6, 100, "docs/calibration.md", F(min_packets), "answer packets needed in the window"},
+	{"min-sources", "", 1, 10000, 1, "one victim is enough", F(min_sources), "strangers that are answered"},
+	{"flood-sources", "", 10, 1e6, 100, "unused for a reflector", F(flood_sources), "sources of a flood"},
+	{"flood-packets", "", 10, 1e7, 1000, "unused for a reflector", F(flood_packets), "packets of a flood"},
+	{"baf", "x", 1, 1000, 5, "as for DNS", F(baf), "answer bytes over request bytes"},
+};
+
+enum { SIGNAL_MISS, SIGNAL_COUNT, SIGNAL_SOURCES, SIGNAL_SIZE, SIGNAL_FLOOD };
+
+static void
+judge_victim(const struct judge_env *env, const struct watch *w, struct verdict *v)
+{
+	const struct udp_settings *set = &env->settings->udp_victim;
+	const struct cell *c = &w->sum[WINDOW_SHORT];
+	const struct service *service = service_info(w->service);
+	double n = c->answers, seen = n / w->sampling, sources = watch_peer_count(w);
+	double miss = n > 0 ? (n - c->matched) / n : 0, mean = n > 0 ? (double)c->answer_bytes / (double)c->answer_packets : 0;
+	struct interval bound = wilson99(miss * seen, seen);
+
+	*v = (struct verdict){.role = ROLE_VICTIM, .window_s = watch_window_s[WINDOW_SHORT]};
+	struct signal *s = verdict_signal(v, "unmatched_share", "Answers it did not ask for", "mismatch", "%", miss, bound.low,
+	    bound.high, set->unmatched_share);
+	s->required = true;
+	s->met = miss >= set->unmatched_share;
+	verdict_signal(v, "packets", "Answer packets received", "rate", "", n, seen, seen, set->min_packets)->required = true;
+	verdict_signal(v, "sources", "Different sources of them", "mismatch", "", sources, sources, sources, set->min_sources)
+	    ->required = true;
+	verdict_signal(v, "mean_size", "Mean answer, bytes at IP level", "size", "B", mean, mean, mean, service->min_answer);
+	struct signal *flood = verdict_signal(v, "flood", "Packets, when very many sources answer", "rate", "", n, seen, seen,
+	    set->flood_packets);
+	flood->met = flood->met && sources >= set->flood_sources;
+
+	bool base = v->signals[SIGNAL_MISS].met && v->signals[SIGNAL_COUNT].met && v->signals[SIGNAL_SOURCES].met;
+	bool lasts = c->ticks >= 2 || seen >= 10 * set->min_packets;
+
+	if (base && lasts && (v->signals[SIGNAL_SIZE].met || flood->met))
+		v->heat = HEAT_HOT;
+	else if (miss >= 0.75 * set->unmatched_share && seen >= set->min_packets / 4)
+		v->heat = HEAT_WARM;
+	if ((w->flags & HOST_NEVER) != 0)
+		v->heat = HEAT_COLD;
+	/* devices of one LAN answer a multicast question that was sent to nobody in particular */
+	if (addr_is_private(&w->addr) && addr_is_private(&w->peer[0].addr) &&
+	    (service->port == 1900 || service->port == 5353 || service->port == 3702 || service->port == 137)) {
+		v->heat = HEAT_COLD;
+		v->note = "answers of neighbours to a multicast question";
+	}
+}
+
+static void
+judge_reflector(const struct judge_env *env, const struct watch *w, struct verdict *v)
+{
+	const struct udp_settings *set = &env->settings->udp_reflector;
+	const struct cell *c = &w->sum[WINDOW_SHORT];
+	double n = c->answers, seen = n / w->sampling;
+	double mean = c->answer_packets > 0 ? (double)c->answer_bytes / c->answer_packets : 0;
+	double baf = c->query_bytes > 0 ? (double)c->answer_bytes / (double)c->query_bytes : c->answer_bytes > 0 ? 1000 : 0;
+	struct interval ratio = ratio99(baf, seen, (double)c->queries / w->sampling, w->sampling > 1);
+
+	*v = (struct verdict){.role = ROLE_REFLECTOR, .window_s = watch_window_s[WINDOW_SHORT]};
+	verdict_signal(v, "baf", "Answers \xc3\xb7 requests, bytes at IP level", "size", "x", baf, ratio.low, ratio.high, set->baf);
+	verdict_signal(v, "packets", "Answer packets to strangers", "rate", "", n, seen, seen, set->min_packets);
+	verdict_signal(v, "mean_size", "Mean answer, bytes at IP level", "size", "B", mean, mean, mean,
+	    service_info(w->service)->min_answer);
+
+	bool all = true;
+
+	for (size_t i = 0; i < v->n; i++) {
+		v->signals[i].required = true;
+		all = all && v->signals[i].met;
+	}
+	if (all && (c->ticks >= 2 || seen >= 10 * set->min_packets))
+		v->heat = HEAT_HOT;
+	else if (seen >= set->min_packets / 4 && baf >= 0.75 * set->baf)
+		v->heat = HEAT_WARM;
+	if ((w->flags & HOST_NEVER) != 0)
+		v->heat = HEAT_COLD;
+}
+
+const struct detector detector_udp_victim = {
+	.kind = KIND_UDP_AMPLIFICATION_VICTIM,
+	.side = SIDE_CLIENT,
+	.service_from = SERVICE_FIRST_UDP,
+	.service_to = UINT8_MAX,
+	.judge = judge_victim,
+	.settings = {victim_table, sizeof(victim_table) / sizeof(victim_table[0])},
+	.settings_offset = offsetof(struct detect_settings, udp_victim),
+};
+
+const struct detector detector_udp_reflector = {
+	.kind = KIND_UDP_AMPLIFICATION_REFLECTOR,
+	.side = SIDE_SERVER,
+	.service_from = SERVICE_FIRST_UDP,
+	.service_to = UINT8_MAX,
+	.judge = judge_reflector,
+	.settings = {reflector_table, sizeof(reflector_table) / sizeof(reflector_table[0])},
+	.settings_offset = offsetof(struct detect_settings, udp_reflector),
+};

@@ -1,0 +1,78 @@
+/* dns-amplification-victim: large DNS answers that the host never asked for.
+ *
+ * Volume is no condition: two dozen answers a second are an attack when nothing asked for them.
+ * They come from many reflectors, or the same question is answered over and over.
+ */
+#include "detector/detector.h"
+
+#define F(field) offsetof(struct victim_settings, field)
+static const struct setting table[] = {
+	{"unmatched-share", "%", 0.5, 1, 0.9, "docs/calibration.md", F(unmatched_share),
+	    "large answers without a query"},
+	{"min-answers", "", 10, 100000, 50, "docs/calibration.md", F(min_answers),
+	    "large answers needed in the window"},
+	{"min-sources", "", 2, 10000, 10, "docs/calibration.md", F(min_sources),
+	    "reflectors, unless one question repeats"},
+	{"repeat-share", "%", 0.1, 1, 0.5, "as for the abuser", F(repeat_share),
+	    "the same answer again while it is still valid, lower 99 % bound"},
+};
+
+enum { SIGNAL_UNMATCHED, SIGNAL_COUNT, SIGNAL_SOURCES, SIGNAL_REPEAT };
+
+static void
+judge_window(const struct judge_env *env, const struct watch *w, const struct cell *c, uint32_t window_s,
+    struct verdict *v)
+{
+	const struct victim_settings *set = &env->settings->victim;
+	double n = c->large, seen = n / w->sampling, unmatched = n - c->matched;
+	double sources = watch_peer_count(w), share = n > 0 ? unmatched / n : 0;
+	struct interval miss = wilson99(unmatched / w->sampling, seen);
+	struct interval repeat = wilson99(c->repeat / (double)w->sampling, seen);
+
+	*v = (struct verdict){.role = ROLE_VICTIM, .window_s = window_s};
+	struct signal *s = verdict_signal(v, "unmatched_share", "Large answers it did not ask for", "mismatch", "%",
+	    share, miss.low, miss.high, set->unmatched_share);
+	s->required = true;
+	s->met = share >= set->unmatched_share;
+	verdict_signal(v, "large_answers", "Large answers received", "size", "", n, seen, seen, set->min_answers)->required = true;
+	/* 9 % standard error of the sketch; near exact for a few dozen */
+	verdict_signal(v, "sources", "Different sources of them", "rate", "", sources,
+	    sources > 50 ? sources * 0.77 : sources, sources > 50 ? sources * 1.23 : sources, set->min_sources);
+	verdict_signal(v, "repeat_share", "The same answer again while it is still valid", "names", "%",
+	    n > 0 ? c->repeat / n : 0, repeat.low, repeat.high, set->repeat_share);
+
+	bool lasts = c->ticks >= 2 || seen >= 10 * set->min_answers;
+	bool odd = v->signals[SIGNAL_SOURCES].met || v->signals[SIGNAL_REPEAT].met;
+
+	if (v->signals[SIGNAL_UNMATCHED].met && v->signals[SIGNAL_COUNT].met && odd && lasts)
+		v->heat = HEAT_HOT;
+	else if (share >= 0.75 * set->unmatched_share && seen >= set->min_answers / 4)
+		v->heat = HEAT_WARM;
+}
+
+static void
+judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
+{
+	struct verdict slow;
+
+	judge_window(env, w, &w->sum[WINDOW_SHORT], watch_window_s[WINDOW_SHORT], v);
+	judge_window(env, w, &w->sum[WINDOW_LONG], watch_window_s[WINDOW_LONG], &slow);
+	if (slow.heat == HEAT_HOT && v->heat != HEAT_HOT && env->tick - w->last_tick <= 30)
+		*v = slow;
+	if (!env->queries_seen)
+		v->note = "no queries are visible here, so the direction is not proven";
+	if ((w->flags & HOST_NEVER) != 0) {
+		v->heat = HEAT_COLD;
+		v->note = "in a group that never alerts";
+	}
+}
+
+const struct detector detector_victim = {
+	.kind = KIND_DNS_AMPLIFICATION_VICTIM,
+	.side = SIDE_CLIENT,
+	.service_from = SERVICE_DNS,
+	.service_to = SERVICE_DNS,
+	.judge = judge,
+	.settings = {table, sizeof(table) / sizeof(table[0])},
+	.settings_offset = offsetof(struct detect_settings, victim),
+};

@@ -1,0 +1,267 @@
+/* Read-only views of the engine, for rules and reports. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "detector/internal.h"
+
+void
+engine_stats(const struct engine *e, struct engine_stats *s)
+{
+	*s = e->stats;
+	s->memory_bytes = e->memory_bytes;
+	s->watches = e->watches.used;
+	s->watches_evicted = e->watches.evicted;
+	s->alerts_dropped = e->book.dropped;
+	if (s->sampling == 0)
+		s->sampling = 1;
+	for (int i = 0; i < SHARDS; i++) {
+		const struct shard_counters *c = &e->shard[i].count;
+
+		s->hosts += c->hosts;
+		s->evicted += c->evicted_hosts + c->evicted_pairs;
+		s->unadmitted_packets += c->unadmitted_packets;
+	}
+}
+
+/* --- incidents -------------------------------------------------------------------------------------- */
+
+static int
+by_bytes(const void *a, const void *b)
+{
+	const struct alert *x = *(const struct alert *const *)a, *y = *(const struct alert *const *)b;
+
+	if (x->bytes != y->bytes)
+		return x->bytes < y->bytes ? 1 : -1;
+	return addr_cmp(&x->subject.prefix.addr, &y->subject.prefix.addr);
+}
+
+/* The list of its alerts is only needed by those who look. */
+static const struct incident *
+shown(const struct engine *e, struct book_incident *inc)
+{
+	for (size_t i = 0; i < inc->view.alerts_kept; i++)
+		inc->sorted[i] = &e->book.alert[inc->alert[i]].alert;
+	qsort(inc->sorted, inc->view.alerts_kept, sizeof(inc->sorted[0]), by_bytes);
+	return &inc->view;
+}
+
+static int
+by_start(const void *a, const void *b)
+{
+	const struct incident *x = *(const struct incident *const *)a, *y = *(const struct incident *const *)b;
+
+	if (x->first_ns != y->first_ns)
+		return x->first_ns < y->first_ns ? -1 : 1;
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+size_t
+engine_incidents(const struct engine *e, const struct incident **out, size_t max)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < e->book.incidents_n && n < max; i++)
+		if (e->book.incident[i].used)
+			out[n++] = shown(e, &e->book.incident[i]);
+	qsort(out, n, sizeof(*out), by_start);
+	return n;
+}
+
+const struct incident *
+engine_incident(const struct engine *e, uint64_t id)
+{
+	for (uint32_t i = 0; i < e->book.incidents_n; i++)
+		if (e->book.incident[i].used && e->book.incident[i].view.id == id)
+			return shown(e, &e->book.incident[i]);
+	return NULL;
+}
+
+size_t
+engine_series(const struct engine *e, struct series *out, size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i <= e->links_n && n < max; i++)
+		out[n++] = (struct series){.name = i == 0 ? "all" : e->link_name[i - 1],
+			.capacity_bps = i == 0 ? 0 : e->link_capacity[i - 1], .start_s = e->curve[i].start_s,
+			.width_s = e->curve[i].width_s, .point = e->curve[i].point, .n = e->curve[i].n};
+	return n;
+}
+
+/* --- top talkers ------------------------------------------------------------------------------------- */
+
+enum { LEAST_PACKETS_FOR_BPP = 100 }; /* a mean over fewer says nothing */
+
+static double
+rank(const struct talker *t, enum talker_order order)
+{
+	uint64_t packets = t->packets_in + t->packets_out;
+
+	switch (order) {
+	case TALK_PACKETS: return (double)packets;
+	case TALK_FRAGMENTS: return (double)t->fragments_in;
+	case TALK_BPP:
+		return t->packets_in < LEAST_PACKETS_FOR_BPP ? 0 : (double)t->bytes_in / (double)t->packets_in;
+	default: return (double)(t->bytes_in + t->bytes_out);
+	}
+}
+
+/* Keeps the best in order; n is small. */
+static size_t
+insert(struct talker *out, size_t n, size_t max, const struct talker *t, enum talker_order order)
+{
+	double r = rank(t, order);
+	size_t i;
+
+	if (r <= 0 || max == 0)
+		return n;
+	for (i = n; i > 0; i--) {
+		double above = rank(&out[i - 1], order);
+
+		if (above > r || (above == r && addr_cmp(&out[i - 1].addr, &t->addr) < 0))
+			break;
+	}
+	if (i >= max)
+		return n;
+	memmove(&out[i + 1], &out[i], (n < max ? n - i : max - 1 - i) * sizeof(*out));
+	out[i] = *t;
+	return n < max ? n + 1 : max;
+}
+
+static void
+fill(const struct engine *e, struct talker *t)
+{
+	struct place p = place_of(&e->env, &t->addr);
+	const struct server *s = engine_find_server(e, &t->addr);
+
+	t->is_ours = (p.flags & HOST_OURS) != 0;
+	t->is_resolver = (p.flags & HOST_RESOLVER) != 0 || (s != NULL && s->clients >= 3);
+	for (uint32_t i = 0; i < e->book.alerts_n && !t->named; i++)
+		t->named = e->book.alert[i].used && addr_equal(&e->book.alert[i].alert.subject.prefix.addr, &t->addr);
+}
+
+static struct talker
+of_host(const struct host *h)
+{
+	return (struct talker){.addr = h->addr, .bytes_in = h->in_bytes, .bytes_out = h->out_bytes,
+		.packets_in = h->in_packets, .packets_out = h->out_packets, .fragments_in = h->fragments,
+		.fragment_bytes_in = h->fragment_bytes};
+}
+
+/* A host that was pushed out once: what it did then, at most `error` too high. */
+static void
+add_gone(struct talker *t, const struct space_saving_entry *g)
+{
+	t->bytes_in += g->aux[0];
+	t->bytes_out += g->aux[1];
+	t->packets_in += g->aux[2];
+	t->packets_out += g->aux[3];
+	t->fragments_in += g->aux[4];
+	t->fragment_bytes_in += g->aux[5];
+	t->error += g->error;
+}
+
+static const struct space_saving_entry *
+find_gone(const struct space_saving *s, const struct addr *a)
+{
+	for (uint32_t i = 0; i < s->n; i++)
+		if (addr_equal(&s->e[i].addr, a))
+			return &s->e[i];
+	return NULL;
+}
+
+size_t
+engine_talkers(const struct engine *e, enum talker_order order, struct talker *out, size_t max)
+{
+	static const int summary[TALKER_ORDERS] = {
+		[TALK_BYTES] = 0, [TALK_PACKETS] = 1, [TALK_BPP] = 0, [TALK_FRAGMENTS] = 2};
+	size_t n = 0;
+
+	for (int s = 0; s < SHARDS; s++) {
+		const struct shard *shard = &e->shard[s];
+		const struct space_saving *gone = &shard->gone[summary[order]];
+
+		for (size_t i = 0; i < (size_t)shard->host_buckets * WAYS; i++) {
+			struct talker t;
+
+			if (shard->host_tag[i] == 0 || addr_is_special(&shard->host[i].addr))
+				continue;
+			t = of_host(&shard->host[i]);
+			if (n == max && rank(&t, order) < rank(&out[n - 1], order) && gone->n == 0)
+				continue;
+			if (gone->n > 0) {
+				const struct space_saving_entry *g = find_gone(gone, &t.addr);
+
+				if (g != NULL)
+					add_gone(&t, g);
+			}
+			n = insert(out, n, max, &t, order);
+		}
+		for (uint32_t i = 0; i < gone->n; i++) {
+			struct talker t = {.addr = gone->e[i].addr};
+
+			if (shard_find_host(e->shard, &e->env, &t.addr) != NULL)
+				continue;
+			add_gone(&t, &gone->e[i]);
+			n = insert(out, n, max, &t, order);
+		}
+	}
+	for (size_t i = 0; i < n; i++)
+		fill(e, &out[i]);
+	return n;
+}
+
+/* --- the query log ----------------------------------------------------------------------------------- */
+
+static int
+by_time(const void *a, const void *b)
+{
+	const struct logged_query *x = a, *y = b;
+
+	if (x->t_ns != y->t_ns)
+		return x->t_ns < y->t_ns ? -1 : 1;
+	return addr_cmp(&x->client, &y->client);
+}
+
+static int
+by_addr(const void *a, const void *b)
+{
+	return addr_cmp(a, b);
+}
+
+size_t
+engine_query_log(const struct engine *e, struct logged_query *out, size_t max)
+{
+	struct addr *offender = calloc(e->book.alerts_n + 1, sizeof(*offender));
+	size_t n = 0, offenders = 0;
+
+	for (uint32_t i = 0; offender != NULL && i < e->book.alerts_n; i++)
+		if (e->book.alert[i].used && e->book.alert[i].alert.role == ROLE_ABUSER)
+			offender[offenders++] = e->book.alert[i].alert.subject.prefix.addr;
+	if (offenders > 1)
+		qsort(offender, offenders, sizeof(*offender), by_addr);
+	for (int s = 0; s < SHARDS; s++) {
+		const struct shard *shard = &e->shard[s];
+
+		for (uint32_t i = 0; i < shard->log_n && n < max; i++)
+			out[n++] = shard->log[(shard->log_next + QUERY_LOG - shard->log_n + i) % QUERY_LOG];
+	}
+	qsort(out, n, sizeof(*out), by_time);
+	for (size_t i = 0; i < n; i++)
+		out[i].offender = offenders > 0 &&
+		    bsearch(&out[i].client, offender, offenders, sizeof(*offender), by_addr) != NULL;
+	free(offender);
+	return n;
+}
+
+size_t
+engine_why(const struct engine *e, const struct engine_why **out, struct talker *host, bool *seen)
+{
+	const struct host *h = shard_find_host(e->shard, &e->env, &e->why);
+
+	*out = e->why_row;
+	*seen = h != NULL;
+	*host = h != NULL ? of_host(h) : (struct talker){.addr = e->why};
+	fill(e, host);
+	return e->why_n;
+}

@@ -1,0 +1,110 @@
+/* Watches: hosts that did something worth judging, with their sliding windows.
+ *
+ * Most hosts never draw or send an amplified answer and stay a line in a shard's table.  One that
+ * does is promoted to a watch: one for each service and side (client: abuser or victim; server:
+ * reflector or resolver under attack).  A watch keeps 1 s x 10, 10 s x 30 and 60 s x 60 windows of
+ * cells that add up, its loudest peers, and the names asked for.  About 6 kB each, from one pool of fixed
+ * size; when the pool is full the coldest without an open alert makes room, and that is counted.
+ */
+#ifndef DETECTOR_WATCH_H
+#define DETECTOR_WATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "collector/dns.h"
+#include "detector/shard.h"
+#include "detector/sketch.h"
+
+/* What happened in one slot of a window.  Cells merge by addition. */
+struct cell {
+	uint32_t queries, any_queries, answers, answer_packets;
+	uint32_t large, matched, repeat, later_packets;
+	uint32_t ticks;       /* seconds with a large answer (DNS) or any answer (other services) */
+	uint32_t peers;       /* pairs seen, summed over the ticks */
+	uint64_t query_bytes, answer_bytes, large_bytes, large_size, large_query_bytes, later_bytes;
+};
+
+void cell_add(struct cell *sum, const struct cell *x);
+
+enum { W1 = 10, W10 = 30, W60 = 60 };
+enum { WATCH_PEERS = 8, WATCH_NAMES = 3 };
+
+enum watch_side { SIDE_CLIENT, SIDE_SERVER };
+
+struct watch_peer {
+	struct addr addr;
+	uint64_t answers, bytes;
+};
+
+struct watch_name {
+	uint64_t hash;
+	uint64_t count;
+	uint16_t qtype;
+	uint8_t len;
+	uint8_t wire[DNS_NAME_WIRE];
+};
+
+/* Short window (10 s) and long one (300 s), as sums kept up to date at each tick. */
+enum watch_window { WINDOW_SHORT, WINDOW_LONG, WATCH_WINDOWS };
+extern const uint32_t watch_window_s[WATCH_WINDOWS];
+
+struct alert_state {
+	uint8_t state;       /* enum life_state */
+	uint32_t since;      /* tick of the last change of state */
+	uint32_t alert;      /* slot + 1 in the book of alerts; 0: none */
+};
+
+struct watch {
+	uint64_t key;        /* hash; 0: free */
+	uint32_t at;         /* its place in watches.order */
+	struct addr addr;
+	uint8_t side, service;
+	uint8_t flags;       /* enum host_flags of the address */
+	uint16_t link;
+	uint16_t sampling;
+	uint32_t last_tick;  /* with a large (DNS) or any answer */
+	int64_t first_ns;    /* first such answer of the current episode */
+	uint32_t touched;    /* tick in which `now` was last written */
+	struct cell now;     /* the current tick */
+	struct cell w1[W1], w10[W10];
+	uint32_t w60[W60];   /* amplified answers a minute, for the slow ones */
+	struct cell sum[WATCH_WINDOWS];
+	struct cell total;   /* since the current episode began */
+	struct hll peers[2]; /* two generations of 60 s */
+	uint32_t peers_tick;
+	struct watch_peer peer[WATCH_PEERS];
+	struct watch_name name[WATCH_NAMES];
+	struct alert_state life;
+};
+
+struct watches {
+	struct watch *pool;
+	uint32_t cap, used;
+	uint32_t *slot;      /* open hash: index + 1 */
+	uint32_t slots;      /* power of two, at least twice cap */
+	uint32_t *order;     /* indices of the used ones, in no order */
+	uint64_t evicted;
+	uint32_t rover;
+};
+
+int watches_init(struct watches *w, uint32_t cap); /* 0 or ERR_NOMEM */
+void watches_done(struct watches *w);
+
+struct watch *watches_find(const struct watches *w, uint64_t seed, const struct addr *a, enum watch_side side,
+    uint8_t service);
+/* Finds or makes; NULL when the pool is full of watches with open alerts. */
+struct watch *watches_get(struct watches *w, uint64_t seed, const struct addr *a, enum watch_side side,
+    uint8_t service, uint32_t tick);
+void watches_free(struct watches *w, struct watch *x);
+
+/* Adds a pair's tick to the watch of one of its ends. */
+void watch_take(struct watch *w, const struct pair *p, const struct addr *peer, uint64_t peer_hash,
+    const struct name_slot *name, uint32_t tick);
+/* Closes the tick: moves `now` into the windows and brings the sums up to date. */
+void watch_close_tick(struct watch *w, uint32_t tick);
+double watch_peer_count(const struct watch *w);
+
+#endif
