@@ -1,0 +1,71 @@
+/* Inside of the sources: what the formats share.
+ *
+ * A format works on the block itself: source_fill puts what was carried over and new bytes into
+ * block->data, the format walks them, and source_keep carries the unfinished rest to the next block.
+ * So a packet's bytes are copied once, from the kernel.
+ */
+#ifndef COLLECTOR_READER_H
+#define COLLECTOR_READER_H
+
+#include <signal.h>
+
+#include "collector/source.h"
+
+enum {
+	SOURCE_HEAD = 64,           /* bytes a probe may look at */
+	SOURCE_RECORD_MAX = 16 << 20, /* the largest record a block grows for */
+	SOURCE_PACKET_MAX = 262144, /* libpcap's own limit for a packet */
+};
+
+struct source_format {
+	const char *name;
+	bool (*probe)(const uint8_t *head, size_t n); /* head: up to SOURCE_HEAD bytes */
+	int (*open)(struct source *s, char *why, size_t why_size); /* sets s->state; 0 or an error and why */
+	int (*read)(struct source *s, struct block *b);
+	void (*close)(struct source *s);
+};
+
+struct source {
+	const struct source_format *format;
+	struct source_events ev;
+	char *name;
+	void *state;            /* the format's */
+	int fd, stop_fd;        /* stop_fd: readable once source_stop was called */
+	bool regular, eof;      /* a file on disk; no more bytes will come */
+	volatile sig_atomic_t stopped;
+	uint8_t *carry;
+	size_t carry_n, carry_cap;
+	uint64_t offset;        /* bytes read so far */
+	uint64_t total;
+	uint64_t packets;       /* delivered so far */
+	uint64_t damaged, kernel_drops;
+};
+
+/* The first bytes of the input, before any fill: at most SOURCE_HEAD, fewer at its end. */
+static inline const uint8_t *
+source_head(const struct source *s, size_t *n)
+{
+	*n = s->carry_n;
+	return s->carry;
+}
+
+/* Drops n bytes of the head: a file header. */
+void source_skip_head(struct source *s, size_t n);
+
+/* Empties the block, then fills it: a file on disk up to the block's size, a pipe until `want` bytes
+ * are there.  Fewer than `want` only at the end (s->eof).  0, ERR_EOF when nothing at all is left,
+ * ERR_IO, ERR_NOMEM. */
+int source_fill(struct source *s, struct block *b, size_t want);
+/* Carries block->data from `from` on over to the next block.  0 or ERR_NOMEM. */
+int source_keep(struct source *s, struct block *b, size_t from);
+/* The input's offset of block->data[at]. */
+uint64_t source_offset(const struct source *s, const struct block *b, size_t at);
+/* Tells and counts a damaged place. */
+void source_damage(struct source *s, uint64_t offset, const char *reason);
+
+/* State of a live capture, or NULL and why. */
+void *live_open(const char *interface, const char *filter, int stop_fd, char *why, size_t why_size);
+
+extern const struct source_format pcapfile_format, pcapng_format, live_format;
+
+#endif

@@ -1,0 +1,327 @@
+/* Sources: opening, finding the format, and the bytes between input and block. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "collector/reader.h"
+
+/* Tried in this order; the first whose probe agrees is it. */
+static const struct source_format *const formats[] = {
+	&pcapfile_format,
+	&pcapng_format,
+};
+
+/* --- blocks ------------------------------------------------------------------------------------- */
+
+int
+block_init(struct block *b)
+{
+	*b = (struct block){.cap = BLOCK_BYTES, .packet_cap = BLOCK_PACKETS};
+	b->data = malloc(b->cap);
+	b->packet = malloc(b->packet_cap * sizeof(*b->packet));
+	if (b->data == NULL || b->packet == NULL) {
+		block_done(b);
+		return ERR_NOMEM;
+	}
+	return 0;
+}
+
+void
+block_done(struct block *b)
+{
+	free(b->data);
+	free(b->packet);
+	*b = (struct block){0};
+}
+
+/* Content is not kept: only an empty block grows. */
+static int
+block_reserve(struct block *b, size_t want)
+{
+	uint8_t *p;
+
+	if (want <= b->cap)
+		return 0;
+	p = malloc(want);
+	if (p == NULL)
+		return ERR_NOMEM;
+	free(b->data);
+	b->data = p;
+	b->cap = want;
+	return 0;
+}
+
+/* --- bytes -------------------------------------------------------------------------------------- */
+
+/* Waits for input or source_stop, then reads.  Files on disk never make anyone wait. */
+static ssize_t
+read_some(struct source *s, uint8_t *to, size_t n)
+{
+	struct pollfd fds[2] = {{.fd = s->fd, .events = POLLIN}, {.fd = s->stop_fd, .events = POLLIN}};
+	ssize_t got;
+
+	for (;;) {
+		if (s->stopped)
+			return 0;
+		if (!s->regular && poll(fds, 2, -1) < 0 && errno != EINTR)
+			return -1;
+		if (s->stopped || (!s->regular && fds[0].revents == 0))
+			continue;
+		got = read(s->fd, to, n);
+		if (got >= 0 || (errno != EINTR && errno != EAGAIN))
+			return got;
+	}
+}
+
+int
+source_fill(struct source *s, struct block *b, size_t want)
+{
+	int err;
+
+	b->n = b->size = 0;
+	b->now_ns = 0;
+	if (want < s->carry_n + 1)
+		want = s->carry_n + 1;
+	err = block_reserve(b, want);
+	if (err != 0)
+		return err;
+	if (s->carry_n > 0)
+		memcpy(b->data, s->carry, s->carry_n);
+	b->size = s->carry_n;
+	s->carry_n = 0;
+	if (s->regular)
+		want = b->cap;
+	while (!s->eof && b->size < want) {
+		ssize_t got = read_some(s, b->data + b->size, b->cap - b->size);
+
+		if (got < 0)
+			return ERR_IO;
+		if (got == 0)
+			s->eof = true;
+		b->size += (size_t)got;
+		s->offset += (uint64_t)got;
+	}
+	return b->size > 0 ? 0 : ERR_EOF;
+}
+
+int
+source_keep(struct source *s, struct block *b, size_t from)
+{
+	size_t n = b->size - from;
+
+	if (n > s->carry_cap) {
+		uint8_t *p = realloc(s->carry, n);
+
+		if (p == NULL)
+			return ERR_NOMEM;
+		s->carry = p;
+		s->carry_cap = n;
+	}
+	if (n > 0)
+		memcpy(s->carry, b->data + from, n);
+	s->carry_n = n;
+	return 0;
+}
+
+void
+source_skip_head(struct source *s, size_t n)
+{
+	if (n > s->carry_n)
+		n = s->carry_n;
+	memmove(s->carry, s->carry + n, s->carry_n - n);
+	s->carry_n -= n;
+}
+
+uint64_t
+source_offset(const struct source *s, const struct block *b, size_t at)
+{
+	return s->offset - b->size + at;
+}
+
+void
+source_damage(struct source *s, uint64_t offset, const char *reason)
+{
+	if (s->stopped)
+		return; /* what looks like a cut is only where we stopped reading */
+	s->damaged++;
+	if (s->ev.damage != NULL)
+		s->ev.damage(s->ev.ctx, s->name, s->packets + 1, offset, reason);
+}
+
+/* --- opening ------------------------------------------------------------------------------------ */
+
+static struct source *
+source_new(const char *name, const struct source_events *ev)
+{
+	struct source *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->fd = -1;
+	s->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	s->name = strdup(name);
+	if (ev != NULL)
+		s->ev = *ev;
+	if (s->name == NULL || s->stop_fd < 0) {
+		source_close(s);
+		return NULL;
+	}
+	return s;
+}
+
+static int
+read_head(struct source *s)
+{
+	s->carry = malloc(SOURCE_HEAD);
+	if (s->carry == NULL)
+		return ERR_NOMEM;
+	s->carry_cap = SOURCE_HEAD;
+	while (!s->eof && s->carry_n < SOURCE_HEAD) {
+		ssize_t got = read_some(s, s->carry + s->carry_n, SOURCE_HEAD - s->carry_n);
+
+		if (got < 0)
+			return ERR_IO;
+		if (got == 0)
+			s->eof = true;
+		s->carry_n += (size_t)got;
+		/* a pipe may hold no more than a file header until the first packet comes */
+		if (!s->regular && s->carry_n >= 24)
+			break;
+	}
+	s->offset = s->carry_n;
+	return 0;
+}
+
+static void
+unknown_format(const struct source *s, char *why, size_t why_size)
+{
+	const uint8_t *p = s->carry;
+
+	if (s->carry_n == 0)
+		snprintf(why, why_size, "%s: the input is empty", s->name);
+	else if (s->carry_n >= 2 && p[0] == 0x1f && p[1] == 0x8b)
+		snprintf(why, why_size, "%s: compressed with gzip; decompress it first", s->name);
+	else if (s->carry_n >= 4 && memcmp(p, "\x28\xb5\x2f\xfd", 4) == 0)
+		snprintf(why, why_size, "%s: compressed with zstd; decompress it first", s->name);
+	else
+		snprintf(why, why_size, "%s: not a capture or flow file (it starts with %02x %02x %02x %02x)", s->name, p[0],
+		    s->carry_n > 1 ? p[1] : 0, s->carry_n > 2 ? p[2] : 0, s->carry_n > 3 ? p[3] : 0);
+}
+
+static int
+open_input(struct source *s, const char *path)
+{
+	struct stat st;
+
+	s->fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+	if (s->fd < 0 || fstat(s->fd, &st) < 0)
+		return ERR_IO;
+	if (S_ISDIR(st.st_mode)) {
+		errno = EISDIR;
+		return ERR_IO;
+	}
+	s->regular = S_ISREG(st.st_mode);
+	if (s->regular)
+		s->total = (uint64_t)st.st_size;
+	return read_head(s);
+}
+
+struct source *
+source_open_file(const char *path, const struct source_events *ev, char *why, size_t why_size)
+{
+	struct source *s = source_new(strcmp(path, "-") == 0 ? "standard input" : path, ev);
+	int err;
+
+	if (s == NULL) {
+		snprintf(why, why_size, "%s: out of memory", path);
+		return NULL;
+	}
+	err = open_input(s, path);
+	if (err != 0) {
+		snprintf(why, why_size, "%s: %s", s->name, err == ERR_IO ? strerror(errno) : err_text(err));
+		goto fail;
+	}
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		if (!formats[i]->probe(s->carry, s->carry_n))
+			continue;
+		s->format = formats[i];
+		if (s->format->open(s, why, why_size) != 0)
+			goto fail;
+		return s;
+	}
+	unknown_format(s, why, why_size);
+fail:
+	source_close(s);
+	return NULL;
+}
+
+struct source *
+source_open_live(const char *interface, const char *filter, const struct source_events *ev, char *why, size_t why_size)
+{
+	struct source *s = source_new(interface, ev);
+
+	if (s == NULL) {
+		snprintf(why, why_size, "%s: out of memory", interface);
+		return NULL;
+	}
+	s->state = live_open(interface, filter, s->stop_fd, why, why_size);
+	s->format = &live_format;
+	if (s->state == NULL) {
+		source_close(s);
+		return NULL;
+	}
+	return s;
+}
+
+void
+source_stop(struct source *s)
+{
+	static const uint64_t one = 1;
+	int saved = errno;
+
+	s->stopped = 1;
+	/* it cannot fill up in one run; should it fail, a live read still ends at its time-out */
+	if (write(s->stop_fd, &one, sizeof(one)) < 0)
+		s->stopped = 1;
+	errno = saved;
+}
+
+void
+source_close(struct source *s)
+{
+	if (s == NULL)
+		return;
+	if (s->format != NULL && s->state != NULL)
+		s->format->close(s);
+	if (s->fd >= 0)
+		close(s->fd);
+	if (s->stop_fd >= 0)
+		close(s->stop_fd);
+	free(s->carry);
+	free(s->name);
+	free(s);
+}
+
+int
+source_read(struct source *s, struct block *b)
+{
+	return s->format->read(s, b);
+}
+
+void
+source_progress(const struct source *s, struct source_progress *p)
+{
+	*p = (struct source_progress){
+		.done = s->offset - s->carry_n,
+		.total = s->total,
+		.damaged = s->damaged,
+		.kernel_drops = s->kernel_drops,
+	};
+}
