@@ -29,6 +29,7 @@ LIB_SRC := $(wildcard base/*.c collector/*.c detector/*.c rules/*.c feeds/*.c re
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 LIB     := $(BUILD)/libdamp.a
 DAMP    := $(BUILD)/damp
+MAIN    := $(patsubst %.c,$(BUILD)/%.o,$(wildcard damp*.c))
 UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZ    := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 SEEDRUN := $(FUZZ:%=$(BUILD)/fuzz/%)
@@ -62,7 +63,7 @@ deps-check:
 
 # --- the program --------------------------------------------------------------------------------
 
-$(DAMP): $(BUILD)/damp.o $(LIB)
+$(DAMP): $(MAIN) $(LIB)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lm
 
 $(LIB): $(LIB_OBJ)

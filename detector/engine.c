@@ -287,6 +287,12 @@ engine_begin(struct engine *e, const struct flow *f, size_t n)
 	return run;
 }
 
+bool
+engine_same_tick(const struct engine *e, const struct flow *f)
+{
+	return e->started && f->start_ns < e->end_ns && f->start_ns >= e->begin_ns - BACK_S * NS_PER_S;
+}
+
 void
 engine_advance(struct engine *e, int64_t t_ns)
 {

@@ -64,6 +64,8 @@ struct engine_run {
 	size_t n;    /* flows after those that belong to the current tick */
 };
 struct engine_run engine_begin(struct engine *e, const struct flow *f, size_t n);
+/* Whether engine_begin would take this flow without closing a tick or skipping it. */
+bool engine_same_tick(const struct engine *e, const struct flow *f);
 /* mask: the shards this thread takes; the masks of one run are disjoint and together ENGINE_ALL. */
 enum { ENGINE_ALL = (1 << SHARDS) - 1 };
 void engine_ingest(struct engine *e, const struct flow *f, const struct flow_key *k, size_t n, uint32_t mask);
