@@ -159,7 +159,7 @@ test_name_text(void **state)
 	} cases[] = {
 		{"", ".", 1}, {"\3WwW\7eXample\3com", "www.example.com", 17},
 		{"\3a.b\3c\\d", "a\\.b.c\\\\d", 9}, {"\2 \177\1\377", "\\032\\127.\\255", 6},
-		{"\3a;\"\3(@)\1$", "a\\;\\\".\\(\\@\\).\\$", 10}, {"\1*\5_dmi-", "*._dmi-", 9},
+		{"\3a;\"\3(@)\1$", "a\\;\\\".\\(\\@\\).\\$", 11}, {"\1*\5_dmi-", "*._dmi-", 9},
 	};
 	char buf[DNS_NAME_TEXT];
 	uint8_t wire[DNS_NAME_WIRE], long_name[255], back[DNS_NAME_WIRE];
