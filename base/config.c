@@ -371,8 +371,8 @@ take_memory(struct config *c, const struct config_place *at, const char *text)
 
 	if (units_size(text, &v) < 0)
 		(void)refuse(c, at, text, "a size", UNITS_SIZE_FORM);
-	else if (v < UINT64_C(16000000) || v > UINT64_C(16000000000000))
-		(void)refuse(c, at, text, "in range", "16MB to 16TB");
+	else if (v < UINT64_C(64000000) || v > UINT64_C(16000000000000))
+		(void)refuse(c, at, text, "in range", "64MB to 16TB");
 	else
 		c->memory_bytes = v;
 }
@@ -501,17 +501,19 @@ void
 config_key_text(struct config *c, const struct config_key *k, const struct config_place *at, const char *text)
 {
 	char part[CONFIG_TEXT_MAX + 1];
+	const char *next;
 
 	if (k->shape != CONFIG_COMMAS) {
 		take_one(c, k, at, text);
 		return;
 	}
-	for (const char *comma = text; comma != NULL; text = comma + 1) {
+	for (bool more = true; more;) {
 		size_t n;
 
 		text += strspn(text, " ");
-		comma = strchr(text, ',');
-		n = comma != NULL ? (size_t)(comma - text) : strlen(text);
+		n = strcspn(text, ",");
+		next = text + n + 1; /* looked at only behind a comma */
+		more = text[n] == ',';
 		while (n > 0 && text[n - 1] == ' ')
 			n--;
 		if (n > CONFIG_TEXT_MAX)
@@ -519,6 +521,7 @@ config_key_text(struct config *c, const struct config_key *k, const struct confi
 		memcpy(part, text, n);
 		part[n] = '\0';
 		take_one(c, k, at, part);
+		text = next;
 	}
 }
 
