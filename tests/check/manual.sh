@@ -41,7 +41,7 @@ written=$(grep -oE '\bFl [a-z]\b' docs/damp.1 | sed 's/^Fl /-/' | sort -u)
 same "short options" "$short" "$written"
 
 # Keys: the table in the source against ".It Cm NAME" of section KEYS.
-keys=$(sed -n 's/^\t{"\([a-z.-]*\)", CONFIG_.*/\1/p' base/config.c | sort -u)
+keys=$(sed -n 's/^\t{"\([a-z.-]*\)", CONFIG_.*/\1/p' base/config_keys.c | sort -u)
 written=$(section docs/damp.conf.5 KEYS | awk '/^\.It Cm/ { sub(/:$/, "", $3); print $3 }' | sort -u)
 same "keys" "$keys" "$written"
 
