@@ -193,7 +193,7 @@ scale_for(double highest)
 	}
 	z.name = names[i];
 	z.top = highest * 1.05;
-	raw = z.top / z.unit / 5;
+	raw = z.top / z.unit / 6;
 	magnitude = pow(10, floor(log10(raw)));
 	z.step = (raw / magnitude <= 1 ? 1 : raw / magnitude <= 2 ? 2 : raw / magnitude <= 5 ? 5 : 10) * magnitude;
 	return z;
@@ -232,30 +232,78 @@ x_axis(struct buf *b, int64_t start_s, int64_t span_s)
 	}
 }
 
-/* Labels stand beside their line; where two would touch, the second one moves down a row. */
+/* What a label takes, in percent of the width: on a desk's screen and on a phone. */
+static double
+label_width(const struct chart_mark *m, bool phone)
+{
+	size_t len = strlen(m->label);
+
+	len = len < 8 ? 8 : len > 20 ? 20 : len;
+	return phone ? 3 + 2.7 * (double)len : 1.5 + .9 * (double)len;
+}
+
+/* Attack first, then what people did, then when it was named. */
+static int
+importance(const struct chart *c, size_t i)
+{
+	return i == 0 ? 0 : strcmp(c->mark[i].label, "Named") == 0 ? 2 : 1;
+}
+
+struct placed {
+	double at, from, to;
+	bool bk, shown;
+};
+
+/* Whether label i would stand on one that is kept. */
+static bool
+crowded(const struct placed *p, size_t n, size_t i)
+{
+	for (size_t j = 0; j < n; j++)
+		if (j != i && p[j].shown && p[j].from < p[i].to && p[i].from < p[j].to)
+			return true;
+	return false;
+}
+
+enum { MARKS_DRAWN = 12 };
+
+/* Labels stand beside their line; where two would touch, the lesser one moves down a row, and on a
+ * phone, where there is no room for that, it leaves its line alone. */
 static void
 marks(struct buf *b, const struct chart *c, int64_t start_s, int64_t span_s)
 {
-	double free_from[3] = {0, 0, 0};
+	size_t n = c->marks_n < MARKS_DRAWN ? c->marks_n : MARKS_DRAWN;
+	struct placed phone[MARKS_DRAWN] = {0}, desk[3][MARKS_DRAWN] = {0};
+	int row[MARKS_DRAWN] = {0};
 	char tmp[TIME_TEXT];
 
-	for (size_t i = 0; i < c->marks_n; i++) {
-		double at = (double)(c->mark[i].t_ns - start_s * NS_PER_S) / (double)NS_PER_S / (double)(span_s > 0 ? span_s : 1) * 100;
-		bool left;
-		int row = 0;
+	for (int rank = 0; rank <= 2; rank++)
+		for (size_t i = 0; i < n; i++) {
+			double at = (double)(c->mark[i].t_ns - start_s * NS_PER_S) / (double)NS_PER_S / (double)(span_s > 0 ? span_s : 1) * 100;
+			double w = label_width(&c->mark[i], true), d = label_width(&c->mark[i], false);
+			/* the first one looks back, into the quiet before the attack; the last ones have no room ahead */
+			bool bk = (i == 0 && at >= d) || at > 100 - d, pk = (i == 0 && at >= w - 5) || at > 100 - w;
 
-		if (at < 0 || at > 100)
+			row[i] = importance(c, i) == rank && (at < 0 || at > 100) ? -1 : row[i];
+			if (importance(c, i) != rank || row[i] < 0)
+				continue;
+			phone[i] = (struct placed){at, pk ? at - w : at, pk ? at : at + w, pk, false};
+			phone[i].shown = !crowded(phone, n, i);
+			for (row[i] = 0; row[i] < 3; row[i]++) {
+				struct placed *p = &desk[row[i]][i];
+
+				*p = (struct placed){at, bk ? at - d : at, bk ? at : at + d, bk, false};
+				p->shown = !crowded(desk[row[i]], n, i);
+				if (p->shown)
+					break;
+			}
+		}
+	for (size_t i = 0; i < n; i++) {
+		if (row[i] < 0 || row[i] > 2)
 			continue;
-		/* the first one looks back, into the quiet before the attack; the last ones have no room ahead */
-		left = (i == 0 && at >= 13) || at > 86;
-		while (row < 2 && (left ? at - 13 : at) < free_from[row])
-			row++;
-		if (free_from[row] > (left ? at - 13 : at))
-			continue;
-		free_from[row] = left ? at : at + 13;
-		buf_printf(b, "<i class=\"mk r%d%s\" style=\"left:%.2f%%\"><span><b>", row, left ? " bk" : "", at);
+		buf_printf(b, "<i class=\"mk r%d%s%s%s\" style=\"left:%.2f%%\"><span><b>", row[i], desk[row[i]][i].bk ? " bk" : "",
+		           phone[i].bk ? " pk" : "", phone[i].shown ? "" : " np", desk[row[i]][i].at);
 		text_html(b, c->mark[i].label);
-		buf_printf(b, "</b><br>%s</span></i>", time_clock(c->mark[i].t_ns, tmp));
+		buf_printf(b, "</b>%s</span></i>", time_clock(c->mark[i].t_ns, tmp));
 	}
 }
 

@@ -71,6 +71,7 @@ static void
 figure_cost(struct buf *b, const struct story *s)
 {
 	double bps = s->loud_bps, length_s = (double)(s->inc->last_ns - s->inc->first_ns) / (double)NS_PER_S;
+	const char *prefix;
 	char number[16];
 	bool link = s->on_link && s->series->capacity_bps > 0 && bps > 0;
 	struct buf u = {.max = 32};
@@ -87,7 +88,9 @@ figure_cost(struct buf *b, const struct story *s)
 		buf_str(b, "; all traffic ");
 		text_bps(b, s->total_bps);
 		buf_str(b, " of ");
-		text_bps(b, (double)s->series->capacity_bps);
+		prefix = text_scaled((double)s->series->capacity_bps, number);
+		text_figure(b, strtod(number, NULL));
+		buf_printf(b, " %sbit/s", prefix);
 	} else {
 		text_bytes(b, (double)s->inc->bytes);
 		buf_str(b, s->loud_bps > 0 ? " in all; mean of its loud seconds" : " in all; mean over its length");
@@ -108,7 +111,7 @@ figure_kind(struct buf *b, const struct story *s)
 			buf_printf(b, "%.0f B → %.0f B ", s->query_bytes, s->answer_bytes);
 		buf_str(b, "at IP level");
 		if (s->baf_low > 0) {
-			buf_str(b, " (≥ ");
+			buf_str(b, " (≥\xc2\xa0");
 			text_figure(b, s->baf_low);
 			buf_char(b, ')');
 		}

@@ -466,7 +466,10 @@ outcome(const struct story *s, struct buf *b)
 
 		if (m->t_ns > s->relief_ns || s->relief_ns - m->t_ns > 60 * NS_PER_S)
 			continue;
-		buf_printf(b, "; with the %.48s at %s the load was gone " STORY_STRONG, m->text, time_clock(m->t_ns, tmp));
+		buf_str(b, "; with the ");
+		buf_char(b, (char)tolower((unsigned char)m->text[0]));
+		text_plain(b, m->text[0] != '\0' ? m->text + 1 : "", true);
+		buf_printf(b, " at %s the load was gone " STORY_STRONG, time_clock(m->t_ns, tmp));
 		text_duration(b, (double)(s->relief_ns - m->t_ns) / (double)NS_PER_S);
 		buf_str(b, STORY_PLAIN " later.");
 		return;

@@ -143,7 +143,7 @@ for (let i = 0; i < r.length; i++) for (let j = 0; j < i; j++) { const a = r[i][
 if (a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1) bad.push(r[i][0] + ' on ' + r[j][0]); } }
 return bad; })()"""
 
-PANES = "[...document.querySelector('.tabs').querySelectorAll(':scope>.pane')].map(e=>e.checkVisibility())"
+PANES = "[...document.querySelector('#tabs-here').querySelectorAll(':scope>.pane')].map(e=>e.checkVisibility())"
 
 failed = False
 
@@ -187,10 +187,10 @@ def check_looks(b, name):
 
 def check_use(b, name, script):
     how = "with script" if script else "without script"
-    panes = b.run("document.querySelector('.tabs')?" + PANES + ":null")
-    if panes is None or len(panes) < 2:
+    if not b.run("(()=>{const e=[...document.querySelectorAll('.tabs')].find(e=>e.checkVisibility());if(e)e.id='tabs-here';return !!e})()"):
         return
-    b.click(".tabs>label:nth-of-type(2)")
+    panes = b.run(PANES)
+    b.click("#tabs-here>label:nth-of-type(2)")
     after = b.run(PANES)
     say(panes[0] and not panes[1] and after[1] and sum(after) == 1, f"{name} {how}: tabs", f"{panes} {after}")
     shown = "[...document.querySelectorAll('.rows')].find(e=>e.querySelector('.more-on')&&e.checkVisibility())"
@@ -203,7 +203,7 @@ def check_use(b, name, script):
 
 
 def check_script(b, name):
-    if b.run("!!document.querySelector('.rule button')"):
+    if b.run("document.querySelector('.rule button')?.closest('.pane').parentElement.checkVisibility()"):
         b.run("document.querySelector('.tabs input').click()")
         b.click(".rule button")
         time.sleep(.2)

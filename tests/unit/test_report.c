@@ -255,7 +255,7 @@ scene_customers(void)
 	c->responses = 21890;
 	c->bytes = c->responses * 4157;
 	add_rules(z);
-	z->mark[0] = (struct report_mark){AT(2, 14, 20), "rule loaded"};
+	z->mark[0] = (struct report_mark){AT(2, 14, 20), "Rule loaded"};
 	z->ri[0].rule = z->rule;
 	z->ri[0].rules_n = 4;
 	z->ri[0].mark = z->mark;
