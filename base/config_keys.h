@@ -42,6 +42,8 @@ int config_key_find(const char *name); /* index, or ERR_INVALID */
 /* A text for the key: split at commas if it is of that shape. */
 void config_key_text(struct config *c, const struct config_key *k, const struct config_place *at, const char *text);
 
+void config_key_clear(struct config *c, const struct config_key *k); /* empties a list */
+
 /* Tells and counts a problem.  `text` begins after "KEY: " when at->key is set. */
 void config_problem(struct config *c, const struct config_place *at, const char *hint, const char *text, ...)
     __attribute__((format(printf, 4, 5)));

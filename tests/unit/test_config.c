@@ -181,7 +181,7 @@ test_values(void **state)
 	expect("threads: -1\n", "1: threads: \"-1\" is not a whole number (a whole number from 0 to 1024)\n");
 	expect("threads: 4294967297\n", "1: threads: \"4294967297\" is not in range (a whole number from 0 to 1024)\n");
 	expect("memory: 512Mb\n", "1: memory: \"512Mb\" is not a size (" UNITS_SIZE_FORM ")\n");
-	expect("memory: 1kB\n", "1: memory: \"1kB\" is not in range (16MB to 16TB)\n");
+	expect("memory: 1kB\n", "1: memory: \"1kB\" is not in range (64MB to 16TB)\n");
 	expect("policy: 2\n", "1: policy: \"2\" is not a policy (QUERIES/SECONDS, such as 2/5: two queries in five seconds)\n");
 	expect("policy:\n  ttl: 5x\n", "2: policy.ttl: \"5x\" is not a time (" UNITS_DURATION_FORM ")\n");
 	expect("quiet: perhaps\n", "1: quiet: \"perhaps\" is not true or false ()\n");

@@ -1,0 +1,75 @@
+# bash completion for damp: commands, options, files, formats, kinds.
+
+_damp_options() { # _damp_options COMMAND
+	local common='-c --networks --resolvers --geoip --key --alerts --rules-dir --html --stats --syslog --sensor
+		--input --threads --memory --width -q -v --no-color --help --version'
+
+	case $1 in
+	replay | why) echo "$common" ;;
+	run) echo "$common -i --interface" ;;
+	rules) echo '--format --list --policy --ttl -o --help' ;;
+	verify) echo '--key --help' ;;
+	keygen) echo '-o --help' ;;
+	check-config | help) echo '--help' ;;
+	*) echo '--help --version' ;;
+	esac
+}
+
+_damp_files() { # _damp_files [PATTERN]: folders, and files whose name matches
+	local f
+
+	compopt -o filenames 2>/dev/null
+	COMPREPLY=()
+	while IFS= read -r f; do
+		if [[ -d $f || -z $1 || $f =~ $1 ]]; then COMPREPLY+=("$f"); fi
+	done < <(compgen -f -- "$cur")
+	# nothing of the usual name: any file
+	if [[ ${#COMPREPLY[@]} = 0 && -n $1 ]]; then mapfile -t COMPREPLY < <(compgen -f -- "$cur"); fi
+}
+
+_damp_words() { # _damp_words WORDS: of these, what begins like the current word
+	mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur")
+}
+
+# The value of the option before the current word; fails when there is none to complete.
+_damp_value() { # _damp_value COMMAND OPTION
+	case $2 in
+	-c) _damp_files '\.(conf|ya?ml)$' ;;
+	--geoip) _damp_files '\.mmdb$' ;;
+	--key) if [[ $1 = verify ]]; then _damp_files '\.pub$'; else _damp_files '\.key$'; fi ;;
+	--html) _damp_files '\.html$' ;;
+	--alerts | --stats) _damp_files '\.jsonl?$' ;;
+	--rules-dir) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
+	--format) _damp_words "$(damp rules --list 2>/dev/null | awk '{ print $1 }')" ;;
+	--input) _damp_words 'auto packets exports' ;;
+	--policy) _damp_words '1/5 2/5 5/10' ;;
+	--ttl) _damp_words '10m 1h 1d' ;;
+	--memory) _damp_words '128MB 512MB 2GB' ;;
+	--syslog) _damp_words 'udp:// tcp://' ;;
+	-i | --interface) _damp_words "$(ls /sys/class/net 2>/dev/null)" ;;
+	-o) _damp_files ;;
+	--networks | --resolvers | --sensor | --threads | --width) COMPREPLY=() ;;
+	*) return 1 ;;
+	esac
+}
+
+_damp() {
+	local cur=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
+	local commands='replay run check-config rules verify keygen why help' command=
+	local w
+
+	for w in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+		if [[ " $commands " == *" $w "* ]]; then command=$w; break; fi
+	done
+	if [[ $COMP_CWORD -gt 1 ]] && _damp_value "$command" "$before"; then return; fi
+	if [[ $cur == -* ]]; then _damp_words "$(_damp_options "$command")"; return; fi
+	case $command in
+	'') _damp_words "$commands" ;;
+	help) _damp_words "$commands" ;;
+	replay | why) _damp_files '\.(pcap|pcapng|cap|dmp)(\.gz)?[0-9]*$' ;;
+	rules | verify) _damp_files '\.jsonl?$' ;;
+	check-config) _damp_files '\.(conf|ya?ml)$' ;;
+	esac
+}
+
+complete -F _damp damp

@@ -1,0 +1,51 @@
+#!/bin/bash
+# Attacks whose truth is known: each labelled subject must be named once, with the right kind, and nobody else.
+# Every line runs twice: as a stranger would (no configuration) and knowing the networks and resolvers.
+set -u
+damp=${DAMP:-build/damp} gen=${GEN:-build/damp-gen} here=$(dirname "$0")
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+known=(--networks 10.64.0.0/23,2001:db8:64::/64 --resolvers 10.53.0.53,2001:db8:53::53)
+ordinary="benign clients=80 clients6=20 web=0.002 quic=0.001 mail=1"
+abuser=dns-amplification-abuser victim=dns-amplification-victim udp=udp-amplification-victim
+
+# run NAME DURATION REQUIRED ALLOWED SCENARIO...
+run() {
+	local name=$1 duration=$2 required=$3 allowed=$4 mode
+	shift 4
+	"$gen" --seed 7 --duration "$duration" --snaplen 200 --labels "$dir/labels" -o "$dir/c.pcap" "$@" 2>"$dir/log" ||
+		{ cat "$dir/log"; echo "not ok scenario_$name"; return; }
+	for mode in bare known; do
+		local args=()
+		[ $mode = known ] && args=("${known[@]}")
+		if "$damp" replay -q "${args[@]}" --alerts "$dir/alerts" "$dir/c.pcap" >"$dir/log" 2>&1 &&
+			python3 "$here/compare_alerts.py" "$dir/alerts" "$dir/labels" "$required" "$allowed" >>"$dir/log"
+		then echo "ok scenario_${name}_$mode"
+		else cat "$dir/log"; echo "not ok scenario_${name}_$mode"; fi
+	done
+}
+
+run incident            60 $abuser - $ordinary + infected hosts=37 hosts6=4 rate=1-7 start=10 stop=50 stagger=5
+run one_a_second       120 $abuser - $ordinary + infected hosts=5 hosts6=1 rate=1 start=5
+run slow               400 $abuser - $ordinary + infected hosts=3 rate=0.2 start=20
+run hundred_a_second    15 $abuser - $ordinary + infected hosts=3 hosts6=1 rate=100 start=5
+run one_port            40 $abuser - $ordinary + infected hosts=3 rate=3 ports=14068
+run txt                 40 $abuser - $ordinary + infected hosts=5 rate=3 qtype=TXT answer=3500 name=big.example
+run dnskey              40 $abuser - $ordinary + infected hosts=5 rate=3 qtype=DNSKEY answer=2400 name=signed.example
+run rrsig               40 $abuser - $ordinary + infected hosts=5 rate=3 qtype=RRSIG answer=3930
+run many_addresses      40 $abuser - $ordinary + infected hosts=5 rate=3 qtype=A answer=4000 name=many.example
+run no_fragments        60 $abuser - $ordinary + infected hosts=5 rate=3 edns=1232
+run poisson             60 $abuser - $ordinary + infected hosts=5 rate=3 arrival=poisson
+run two_names           60 $abuser - $ordinary + infected hosts=4 rate=2 + infected hosts=4 first=10 rate=2 qtype=TXT name=big.example
+run reflected           30 $victim - $ordinary + reflection rate=100 start=5
+run reflected_slowly    40 $victim - $ordinary + reflection rate=24 reflectors=120 qtype=RRSIG answer=3930 start=5
+run reflected_v6        30 $victim - $ordinary + reflection rate=100 victim=2001:db8:64::77 start=5
+run at_the_reflector    30 dns-amplification-reflector $victim $ordinary + reflection two_sided=yes reflectors=3 rate=150 start=5
+for vector in ntp ssdp cldap memcached snmp chargen; do
+	run "$vector"       20 $udp - $ordinary + amp vector=$vector pps=1000 start=5
+done
+run fragments           20 udp-fragment-flood - $ordinary + fragflood pps=3000 start=5
+run query_flood         20 dns-query-flood - $ordinary + spoofed pps=5000 start=5
+# not amplification, whatever else it may be called
+run random_names        30 - dns-random-subdomain,dns-nxdomain-flood,dns-query-flood $ordinary + subdomain rate=300
+run ordinary            60 - - $ordinary mail=3 validators=2 cgnat=2 antivirus=2 authoritative=1 recursion=yes speedtests=2 transfers=3

@@ -1,0 +1,67 @@
+/* A capture file of either format, read to its end and decoded. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "collector/source.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void
+check(int truth)
+{
+	if (!truth)
+		abort();
+}
+
+static void
+read_all(struct source *s, struct block *b, struct flow_batch *out)
+{
+	struct decode_stats stats = {0};
+	int n;
+
+	while ((n = source_read(s, b)) > 0) {
+		check((size_t)n == b->n && b->n <= b->packet_cap && b->size <= b->cap);
+		for (size_t i = 0; i < b->n; i++) {
+			check((size_t)b->packet[i].offset + b->packet[i].caplen <= b->size);
+			check(b->packet[i].caplen <= b->packet[i].wirelen && b->packet[i].t_ns >= 0);
+		}
+		for (size_t i = 0; i < b->n; ) {
+			flow_batch_reset(out);
+			i += packets_decode(b, i, b->n - i, out, &stats);
+		}
+	}
+	check(n == ERR_EOF);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	int fd = memfd_create("fuzz", MFD_CLOEXEC);
+	char path[40], why[200];
+	struct source_events ev = {0};
+	struct source *s;
+	struct source_progress progress;
+	struct block b;
+	struct flow_batch out;
+
+	if (fd < 0)
+		return 0;
+	if (write(fd, data, size) == (ssize_t)size && block_init(&b) == 0) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		s = source_open_file(path, &ev, why, sizeof(why));
+		if (s != NULL && flow_batch_init(&out, 256) == 0) {
+			read_all(s, &b, &out);
+			source_progress(s, &progress);
+			check(progress.done == size && progress.total == size);
+			flow_batch_done(&out);
+		}
+		source_close(s);
+		block_done(&b);
+	}
+	close(fd);
+	return 0;
+}
