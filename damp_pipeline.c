@@ -235,6 +235,14 @@ pipeline_totals(const struct pipeline *p)
 	return &p->totals;
 }
 
+/* A second input may hold an earlier time. */
+static void
+begin_input(struct pipeline *p, const struct block *b)
+{
+	if (b->n > 0 && b->packet[0].t_ns != 0)
+		engine_restart(p->engine, b->packet[0].t_ns);
+}
+
 /* --- one thread --------------------------------------------------------------------------------------- */
 
 /* All shards, flow by flow in order. */
@@ -266,9 +274,13 @@ static int
 run_single(struct pipeline *p, struct source *s, const struct pipeline_events *ev)
 {
 	struct block *b = &p->block[0][0];
+	bool first = true;
 	int n;
 
 	while ((n = source_read(s, b)) >= 0) {
+		if (first)
+			begin_input(p, b);
+		first = false;
 		work_through(p, &p->slice[0], b, 0, b->n);
 		if (b->now_ns != 0)
 			engine_advance(p->engine, b->now_ns);
@@ -357,6 +369,8 @@ run_several(struct pipeline *p, struct source *s, const struct pipeline_events *
 	int last, next_last = 0, turn = 0;
 	size_t n = read_round(s, p->block[0], &last);
 
+	if (n > 0)
+		begin_input(p, &p->block[0][0]);
 	while (n > 0) {
 		struct block *now = p->block[turn], *next = p->block[1 - turn];
 		size_t next_n = 0;

@@ -10,9 +10,11 @@
 #include "detector/internal.h"
 
 enum {
-	BACK_S = 10,      /* flows this much older than the current tick still count in it */
+	LATE_S = 10,      /* older than the current tick by less than this is the ordinary disorder of a capture */
+	BACK_S = 300,     /* older by less than this counts in the current tick all the same (the long window) */
+	BELIEVE_LATE = 256, /* so many late flows in a row: another recording has begun */
 	AHEAD_S = 3600,   /* a single flow further ahead is no reason to believe it */
-	BELIEVE = 16,     /* but so many in a row that agree are */
+	BELIEVE = 16,     /* but so many impossible times in a row that agree are */
 	WATCHES = 16384,
 	LIVE_TICKS = 700, /* after so many ticks without traffic every window is empty and every alert closed */
 };
@@ -218,29 +220,64 @@ set_second(struct engine *e, int64_t second)
 	e->end_ns = e->begin_ns + NS_PER_S;
 }
 
-/* Closes ticks until `second` is the current one.  After a long silence nothing is left that time could
- * change, and the rest of the way is one step. */
+/* Closes up to n ticks, fewer when nothing is left that the passing of time could change. */
+static int64_t
+pass_time(struct engine *e, int64_t n)
+{
+	int64_t done = 0;
+
+	while (done < n && done < LIVE_TICKS && (done == 0 || e->watches.used > 0)) {
+		engine_close_tick(e);
+		done++;
+	}
+	return done;
+}
+
+/* Closes ticks until `second` is the current one.  The rest of a long silence is one step, which
+ * still makes everything in the tables old. */
 static void
 move_to(struct engine *e, int64_t second)
 {
-	int64_t ahead = second - (e->tick0_s + e->env.tick);
-	int64_t steps = ahead < LIVE_TICKS ? ahead : LIVE_TICKS;
+	int64_t ahead = second - (e->tick0_s + e->env.tick), left = ahead - pass_time(e, ahead);
 
-	for (int64_t i = 0; i < steps; i++)
-		engine_close_tick(e);
-	if (ahead > steps)
+	if (left > 0) {
+		e->env.tick += (uint32_t)(left < LIVE_TICKS ? left : LIVE_TICKS);
 		set_second(e, second);
+	}
 }
 
 /* The input's clock was wrong, or another recording begins: end what is open, start anew at `second`. */
 static void
 jump_to(struct engine *e, int64_t second)
 {
-	for (int i = 0; i < LIVE_TICKS; i++)
-		engine_close_tick(e);
+	pass_time(e, LIVE_TICKS);
+	e->env.tick += LIVE_TICKS;
 	set_second(e, second);
 	e->stats.jumps++;
 	e->strange_n = 0;
+	e->late_n = 0;
+}
+
+/* A flow whose time cannot be believed is left out of the ticks, but not out of the totals. */
+static void
+count_strange(struct engine *e, const struct flow *f)
+{
+	e->stats.late++;
+	e->stats.flows++;
+	e->stats.packets += f->packets;
+	e->stats.bytes += f->bytes;
+	if (f->dns != NULL && f->dns->response)
+		e->stats.dns_responses++;
+	else if (f->dns != NULL)
+		e->stats.dns_queries++;
+	if ((f->flags & (FLOW_FRAG_FIRST | FLOW_FRAG_LATER)) != 0)
+		e->stats.fragments += f->packets;
+}
+
+static bool
+believable(const struct engine *e, int64_t t)
+{
+	return t < e->end_ns + AHEAD_S * NS_PER_S && t >= e->begin_ns - BACK_S * NS_PER_S;
 }
 
 struct engine_run
@@ -257,27 +294,26 @@ engine_begin(struct engine *e, const struct flow *f, size_t n)
 		e->stats.first_ns = e->stats.last_ns = t;
 		set_second(e, time_seconds(t));
 	}
-	if (t >= e->end_ns + AHEAD_S * NS_PER_S || t < e->begin_ns - BACK_S * NS_PER_S) {
+	if (!believable(e, t)) {
 		bool agrees = e->strange_n > 0 && t - e->strange_ns < AHEAD_S * NS_PER_S &&
 		    e->strange_ns - t < AHEAD_S * NS_PER_S;
 
 		e->strange_n = agrees ? e->strange_n + 1 : 1;
 		e->strange_ns = t;
 		if (e->strange_n < BELIEVE) {
-			e->stats.late++;
-			e->stats.flows++;
-			e->stats.packets += f[0].packets;
-			e->stats.bytes += f[0].bytes;
+			count_strange(e, &f[0]);
 			run.skip = 1;
 			return run;
 		}
+		jump_to(e, time_seconds(t));
+	} else if (e->late_n >= BELIEVE_LATE) {
 		jump_to(e, time_seconds(t));
 	} else if (t >= e->end_ns) {
 		move_to(e, time_seconds(t));
 	}
 	e->strange_n = 0;
-	for (int64_t from = e->begin_ns - BACK_S * NS_PER_S;
-	    run.n < n && f[run.n].start_ns < e->end_ns && f[run.n].start_ns >= from; run.n++) {
+	for (int64_t late = e->begin_ns - LATE_S * NS_PER_S; run.n < n && engine_same_tick(e, &f[run.n]); run.n++) {
+		e->late_n = f[run.n].start_ns < late ? e->late_n + 1 : 0;
 		if (f[run.n].end_ns > e->stats.last_ns)
 			e->stats.last_ns = f[run.n].end_ns;
 		if (f[run.n].sampling > e->stats.sampling)
@@ -290,7 +326,15 @@ engine_begin(struct engine *e, const struct flow *f, size_t n)
 bool
 engine_same_tick(const struct engine *e, const struct flow *f)
 {
-	return e->started && f->start_ns < e->end_ns && f->start_ns >= e->begin_ns - BACK_S * NS_PER_S;
+	return e->started && f->start_ns < e->end_ns && f->start_ns >= e->begin_ns - BACK_S * NS_PER_S &&
+	    e->late_n < BELIEVE_LATE;
+}
+
+void
+engine_restart(struct engine *e, int64_t t_ns)
+{
+	if (e->started && t_ns < e->begin_ns - LATE_S * NS_PER_S)
+		jump_to(e, time_seconds(t_ns));
 }
 
 void

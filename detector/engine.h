@@ -71,6 +71,8 @@ enum { ENGINE_ALL = (1 << SHARDS) - 1 };
 void engine_ingest(struct engine *e, const struct flow *f, const struct flow_key *k, size_t n, uint32_t mask);
 /* Event time has reached t_ns although no flow came: closes the ticks before it. */
 void engine_advance(struct engine *e, int64_t t_ns);
+/* Another input begins at t_ns: when that lies before the current tick, time starts anew there. */
+void engine_restart(struct engine *e, int64_t t_ns);
 /* End of input: closes the tick, then every open alert. */
 void engine_finish(struct engine *e);
 

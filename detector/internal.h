@@ -57,6 +57,7 @@ struct engine {
 	int64_t begin_ns, end_ns;   /* of the current tick */
 	int64_t strange_ns;         /* time of the last flow with an impossible time */
 	uint32_t strange_n;
+	uint32_t late_n;            /* late flows in a row */
 	uint32_t last_query_tick;   /* DNS queries were seen */
 
 	struct curve *curve;        /* 1 + links_n */

@@ -256,6 +256,12 @@ host_count(struct shard *s, const struct shard_env *env, uint64_t hash, const st
 {
 	struct host *h = host_peek(s, hash);
 
+	if (!receives) { /* each flow once, whether or not its hosts are kept */
+		s->sums.bytes += f->bytes;
+		s->sums.packets += f->packets;
+		if ((f->flags & (FLOW_FRAG_FIRST | FLOW_FRAG_LATER)) != 0)
+			s->sums.fragments += f->packets;
+	}
 	if (h == NULL && (h = host_enter(s, env, hash, a, f)) == NULL)
 		return;
 	h->tick = env->tick;
@@ -271,8 +277,6 @@ host_count(struct shard *s, const struct shard_env *env, uint64_t hash, const st
 	} else {
 		h->out_bytes += f->bytes;
 		h->out_packets += f->packets;
-		s->sums.bytes += f->bytes;
-		s->sums.packets += f->packets;
 	}
 }
 
@@ -640,7 +644,6 @@ later_fragment(struct shard *s, const struct shard_env *env, const struct flow *
 	bool asks = (head & FLOW_ASKS) != 0 && (head & FLOW_ANSWERS) == 0;
 	struct pair *p;
 
-	s->sums.fragments += f->packets;
 	if (head == 0 || service == HEAD_OTHER) {
 		service = SERVICE_FRAGMENT;
 		asks = false;

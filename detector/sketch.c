@@ -27,6 +27,10 @@ countmin_done(struct countmin *c)
 void
 countmin_halve(struct countmin *c)
 {
+	if (c->adds == 0 && c->warm == 0)
+		return; /* nothing in it: most ticks of most inputs */
+	c->warm = c->adds > 0 ? 16 : (uint8_t)(c->warm - 1); /* sixteen halvings empty 16 bits */
+	c->adds = 0;
 	for (size_t i = 0; i < ((size_t)c->mask + 1) * 2; i++)
 		c->row[0][i] >>= 1;
 }

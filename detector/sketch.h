@@ -16,6 +16,8 @@
 struct countmin {
 	uint16_t *row[2];
 	uint32_t mask; /* width - 1 */
+	uint32_t adds; /* since the last halving */
+	uint8_t warm;  /* halvings until it is surely empty */
 };
 
 int countmin_init(struct countmin *c, uint32_t width); /* power of two; 0 or ERR_NOMEM */
@@ -34,6 +36,7 @@ countmin_add(struct countmin *c, uint64_t hash, uint32_t weight)
 	uint16_t *a = &c->row[0][hash & c->mask], *b = &c->row[1][hash >> 32 & c->mask];
 	uint32_t est = (*a < *b ? *a : *b) + weight;
 
+	c->adds++;
 	if (est > UINT16_MAX)
 		est = UINT16_MAX;
 	if (*a < est)
