@@ -240,12 +240,16 @@ summary_options(const struct report_facts *f, FILE *to)
 int
 report_write(const struct report_facts *f, bool summary_to_stderr)
 {
-	struct gathered *g = gather(f);
+	struct gathered *g;
 	FILE *to = summary_to_stderr ? stderr : stdout;
 	struct summary_options options = summary_options(f, to);
 	struct buf page, text;
-	int status = f->rules->write_failed ? EXIT_FAILED : 0;
+	int status;
 
+	if (f->config->quiet && f->config->html == NULL && f->config->rules_dir == NULL)
+		return 0; /* nobody looks */
+	g = gather(f);
+	status = f->rules->write_failed ? EXIT_FAILED : 0;
 	if (g == NULL) {
 		complain("out of memory: no report");
 		return EXIT_FAILED;

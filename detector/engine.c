@@ -19,19 +19,18 @@ enum {
 	LIVE_TICKS = 700, /* after so many ticks without traffic every window is empty and every alert closed */
 };
 
-/* Splits the budget: a quarter of a 64-byte-line host table, the rest in proportion. */
+/* Splits the budget: the fixed tables, a quarter for watches, the rest for hosts and pairs one to one. */
 static void
 sizes(size_t memory, uint32_t *hosts, uint32_t *pairs, uint32_t *watches)
 {
-	size_t left = memory - ((size_t)24 << 20); /* fixed tables of the shards, book, curves */
-	size_t pool = left / 4;
+	size_t fixed = (size_t)SHARDS * (TICK_PAIRS + TICK_CROWDS) * sizeof(struct pair) + ((size_t)14 << 20);
+	size_t left = memory > fixed ? memory - fixed : 0, pool = left / 4;
 
 	*watches = (uint32_t)(pool / sizeof(struct watch) < WATCHES ? pool / sizeof(struct watch) : WATCHES);
 	left -= *watches * sizeof(struct watch);
-	/* two host slots for each pair slot */
-	for (*pairs = 1 << 10; (size_t)*pairs * 2 * SHARDS * (2 * 72 + 140) <= left && *pairs < 1 << 22; *pairs *= 2)
+	for (*hosts = 1 << 9; (size_t)*hosts * 2 * SHARDS * (72 + 20) <= left && *hosts < 1 << 22; *hosts *= 2)
 		;
-	*hosts = *pairs * 2;
+	*pairs = *hosts;
 }
 
 struct region {

@@ -35,8 +35,8 @@ shard_init(struct shard *s, uint32_t hosts, uint32_t pairs, uint32_t links)
 	s->host_tag = aligned_alloc(64, (size_t)hosts * sizeof(*s->host_tag));
 	s->host = aligned_alloc(64, (size_t)hosts * sizeof(*s->host));
 	s->pair_tag = aligned_alloc(64, (size_t)pairs * sizeof(*s->pair_tag));
-	s->pair = aligned_alloc(64, (size_t)pairs * sizeof(*s->pair));
-	s->touched = calloc(pairs, sizeof(*s->touched));
+	s->pair_slot = calloc(pairs, sizeof(*s->pair_slot));
+	s->pair = aligned_alloc(64, (TICK_PAIRS + TICK_CROWDS) * sizeof(*s->pair));
 	s->open = calloc(OPEN_QUERIES, sizeof(*s->open));
 	s->held = calloc(HELD_ANSWERS, sizeof(*s->held));
 	s->name = calloc(NAME_SLOTS, sizeof(*s->name));
@@ -44,7 +44,7 @@ shard_init(struct shard *s, uint32_t hosts, uint32_t pairs, uint32_t links)
 	s->link_down = calloc(links + 1, sizeof(*s->link_down));
 	s->gone = calloc(3, sizeof(*s->gone));
 	if (s->host_tag == NULL || s->host == NULL || s->pair_tag == NULL || s->pair == NULL ||
-	    s->touched == NULL || s->open == NULL || s->held == NULL || s->name == NULL || s->log == NULL ||
+	    s->pair_slot == NULL || s->open == NULL || s->held == NULL || s->name == NULL || s->log == NULL ||
 	    s->link_down == NULL || s->gone == NULL || countmin_init(&s->seen, 1 << 15) < 0 ||
 	    fragment_table_init(&s->fragments, FRAGMENTS) < 0) {
 		shard_done(s);
@@ -66,7 +66,7 @@ shard_done(struct shard *s)
 	free(s->host);
 	free(s->pair_tag);
 	free(s->pair);
-	free(s->touched);
+	free(s->pair_slot);
 	free(s->open);
 	free(s->held);
 	free(s->name);
@@ -304,21 +304,21 @@ pair_bucket(const struct shard *s, uint64_t hash)
 	return &s->pair_tag[(size_t)(hash & (s->pair_buckets - 1)) * WAYS];
 }
 
-static struct pair *
+static struct pair_slot *
 pair_peek(const struct shard *s, uint64_t hash)
 {
 	uint64_t *tag = pair_bucket(s, hash);
 
 	for (unsigned int i = 0; i < WAYS; i++)
 		if (tag[i] == hash)
-			return &s->pair[(size_t)(tag - s->pair_tag) + i];
+			return &s->pair_slot[(size_t)(tag - s->pair_tag) + i];
 	return NULL;
 }
 
 static int
 coldest_pair(const struct shard *s, const uint64_t *tag, uint32_t tick)
 {
-	const struct pair *p = &s->pair[tag - s->pair_tag];
+	const struct pair_slot *p = &s->pair_slot[tag - s->pair_tag];
 	int best = -1;
 
 	for (int i = 0; i < WAYS; i++)
@@ -327,20 +327,19 @@ coldest_pair(const struct shard *s, const uint64_t *tag, uint32_t tick)
 	return best;
 }
 
-/* `always`: skip the admission (the collective pairs).  NULL: not admitted. */
-static struct pair *
-pair_enter(struct shard *s, const struct shard_env *env, uint64_t hash, const struct addr *client,
-    const struct addr *server, uint8_t service, uint32_t weight, bool always)
+/* A slot for a new pair, its tick not yet set.  Collective pairs need no admission.  NULL: refused. */
+static struct pair_slot *
+pair_enter(struct shard *s, const struct shard_env *env, uint64_t hash, uint32_t weight, bool crowd)
 {
 	uint64_t *tag = pair_bucket(s, hash);
-	struct pair *p;
+	struct pair_slot *p;
 	int way = -1;
 
 	for (int i = 0; i < WAYS && way < 0; i++)
 		if (tag[i] == 0)
 			way = i;
 	if (way < 0) {
-		if (!always && countmin_add(&s->seen, hash, weight) < ADMIT)
+		if (!crowd && countmin_add(&s->seen, hash, weight) < ADMIT)
 			return NULL;
 		way = coldest_pair(s, tag, env->tick);
 		if (way < 0)
@@ -350,12 +349,8 @@ pair_enter(struct shard *s, const struct shard_env *env, uint64_t hash, const st
 		s->count.pairs++;
 	}
 	tag[way] = hash;
-	p = &s->pair[(size_t)(tag - s->pair_tag) + (size_t)way];
-	memset(p, 0, sizeof(*p));
-	p->client = *client;
-	p->server = *server;
-	p->service = service;
-	p->fresh = true;
+	p = &s->pair_slot[(size_t)(tag - s->pair_tag) + (size_t)way];
+	*p = (struct pair_slot){0, 0, 0};
 	return p;
 }
 
@@ -370,6 +365,27 @@ ends_of(const struct flow *f, const struct flow_key *k, bool asks)
 	return asks ? (struct ends){k->src, k->dst, &f->src, &f->dst} : (struct ends){k->dst, k->src, &f->dst, &f->src};
 }
 
+/* The record of this tick for a slot, begun when there is none yet. */
+static struct pair *
+pair_now(struct shard *s, const struct shard_env *env, struct pair_slot *slot, const struct addr *client,
+    const struct addr *server, uint8_t service, enum pair_crowd crowd)
+{
+	struct pair *p;
+
+	if (slot->tick == env->tick)
+		return &s->pair[slot->now];
+	if (s->pair_n >= (crowd != CROWD_NONE ? TICK_PAIRS + TICK_CROWDS : TICK_PAIRS)) {
+		s->count.lost_pairs++;
+		return NULL;
+	}
+	p = &s->pair[s->pair_n];
+	*p = (struct pair){.client = *client, .server = *server, .slot = (uint32_t)(slot - s->pair_slot),
+		.service = service, .crowd = (uint8_t)crowd, .fresh = slot->tick == 0};
+	slot->tick = env->tick;
+	slot->now = s->pair_n++;
+	return p;
+}
+
 /* The pair of a flow; when the table is full of livelier ones, the collective pair of the end that
  * is being asked or hit: its sums stay exact while the other end is a crowd.  NULL: not even that. */
 static struct pair *
@@ -377,28 +393,38 @@ pair_get(struct shard *s, const struct shard_env *env, const struct ends *e, uin
     const struct flow *f)
 {
 	uint64_t hash = pair_hash(e->client_hash, e->server_hash, service);
-	struct pair *p = pair_peek(s, hash);
+	struct pair_slot *slot = pair_peek(s, hash);
+	struct pair *p = NULL;
 	uint64_t w = f->packets + (f->bytes >> 9);
 
-	if (p == NULL)
-		p = pair_enter(s, env, hash, e->client, e->server, service,
-		    w < UINT16_MAX ? (uint32_t)w : UINT16_MAX, false);
+	if (slot == NULL)
+		slot = pair_enter(s, env, hash, w < UINT16_MAX ? (uint32_t)w : UINT16_MAX, false);
+	if (slot != NULL)
+		p = pair_now(s, env, slot, e->client, e->server, service, CROWD_NONE);
 	if (p == NULL) {
 		s->count.unadmitted_flows++;
 		hash = pair_hash(asks ? 1 : e->client_hash, asks ? e->server_hash : 1, service);
-		p = pair_peek(s, hash);
-		if (p == NULL)
-			p = pair_enter(s, env, hash, asks ? &nobody : e->client, asks ? e->server : &nobody, service, 0, true);
+		slot = pair_peek(s, hash);
+		if (slot == NULL)
+			slot = pair_enter(s, env, hash, 0, true);
+		if (slot == NULL)
+			return NULL;
+		p = pair_now(s, env, slot, asks ? &nobody : e->client, asks ? e->server : &nobody, service,
+		    asks ? CROWD_OF_CLIENTS : CROWD_OF_SERVERS);
 		if (p == NULL)
 			return NULL;
-	}
-	if (p->tick != env->tick) {
-		p->tick = env->tick;
-		s->touched[s->touched_n++] = (uint32_t)(p - s->pair);
 	}
 	if (f->sampling > p->sampling)
 		p->sampling = (uint16_t)(f->sampling < UINT16_MAX ? f->sampling : UINT16_MAX);
 	return p;
+}
+
+static bool
+asked_lately(const struct shard *s, const struct shard_env *env, const struct pair *p)
+{
+	uint32_t last = s->pair_slot[p->slot].last_query;
+
+	return last != 0 && env->tick + 1 - last <= QUERY_LIFE;
 }
 
 /* --- DNS -------------------------------------------------------------------------------------- */
@@ -537,8 +563,8 @@ dns_query(struct shard *s, const struct shard_env *env, const struct flow *f, co
 		return;
 	p->queries += (uint32_t)f->packets;
 	p->query_bytes += f->bytes;
-	p->last_query = env->tick + 1;
-	if (f->dns != NULL && memcmp(&p->client, &nobody, sizeof(nobody)) != 0)
+	s->pair_slot[p->slot].last_query = env->tick + 1;
+	if (f->dns != NULL && p->crowd == CROWD_NONE)
 		open_put(s, mix(pair_hash(k->src, k->dst, SERVICE_DNS), f->dns->id), (uint32_t)f->bytes, env->tick);
 }
 
@@ -556,7 +582,7 @@ large_answer(struct shard *s, const struct shard_env *env, const struct flow *f,
 		p->first_ns = f->start_ns;
 	if (v == NULL) {
 		p->large_size += (uint32_t)f->bytes;
-		if (p->last_query != 0 && env->tick + 1 - p->last_query <= QUERY_LIFE)
+		if (asked_lately(s, env, p))
 			p->matched++;
 		return;
 	}
@@ -614,7 +640,7 @@ other_service(struct shard *s, const struct shard_env *env, const struct flow *f
 		if (p != NULL) {
 			p->queries += (uint32_t)f->packets;
 			p->query_bytes += f->bytes;
-			p->last_query = env->tick + 1;
+			s->pair_slot[p->slot].last_query = env->tick + 1;
 		}
 	}
 	if ((k->dir & FLOW_ANSWERS) != 0) {
@@ -628,7 +654,7 @@ other_service(struct shard *s, const struct shard_env *env, const struct flow *f
 		p->answer_bytes += f->bytes;
 		if (p->first_ns == 0)
 			p->first_ns = f->start_ns;
-		if (p->last_query != 0 && env->tick + 1 - p->last_query <= QUERY_LIFE)
+		if (asked_lately(s, env, p))
 			p->matched += (uint32_t)f->packets;
 	}
 }
@@ -750,14 +776,12 @@ shards_ingest(struct shard *shards, const struct shard_env *env, const struct fl
 			if (k[i].service != SERVICE_NONE) {
 				struct shard *s = &shards[k[i].pair_shard];
 				uint64_t hash = likely_pair(&k[i]);
-				const struct pair *p = pair_peek(s, hash);
+				const struct pair_slot *slot = pair_peek(s, hash);
 
-				if (p != NULL) {
-					__builtin_prefetch(p, 1);
-					__builtin_prefetch((const char *)p + 64, 1);
-				} else {
+				if (slot != NULL)
+					__builtin_prefetch(slot, 1);
+				else
 					countmin_prefetch(&s->seen, hash);
-				}
 			}
 		}
 		for (size_t i = 0; i < n; i++) {
@@ -776,20 +800,10 @@ shards_ingest(struct shard *shards, const struct shard_env *env, const struct fl
 void
 shard_tick_done(struct shard *s, const struct shard_env *env)
 {
-	for (uint32_t i = 0; i < s->touched_n; i++) {
-		struct pair *p = &s->pair[s->touched[i]];
-		struct pair keep = *p;
-
-		memset(p, 0, sizeof(*p));
-		p->client = keep.client;
-		p->server = keep.server;
-		p->tick = keep.tick;
-		p->last_query = keep.last_query;
-		p->service = keep.service;
-	}
-	s->touched_n = 0;
+	s->pair_n = 0;
 	s->sums = (struct tick_sums){0};
-	memset(s->link_down, 0, sizeof(*s->link_down) * (env->links_n + 1));
+	if (env->links_n > 0)
+		memset(s->link_down, 0, sizeof(*s->link_down) * (env->links_n + 1));
 	/* what is new is judged over the last half minute or so, not over the whole run */
 	if (env->tick % 8 == 0)
 		countmin_halve(&s->seen);

@@ -5,7 +5,7 @@
  * bounds, and each sees its flows in the order of the input; so any thread may work on any shard
  * between two ticks and the result never depends on how many there are.
  *
- * Memory: 72 bytes a host slot, 136 a pair slot, about 1 MiB of fixed tables a shard.  Nothing is
+ * Memory: 72 bytes a host slot, 20 a pair slot, about 3 MiB of fixed tables a shard.  Nothing is
  * allocated after shard_init.
  */
 #ifndef DETECTOR_SHARD_H
@@ -46,14 +46,23 @@ struct host {
 	uint64_t fragment_bytes : 40, link : 16, flags : 8;
 };
 
+/* What is kept of a pair between ticks: its hash stands in the tags. */
+struct pair_slot {
+	uint32_t tick;       /* last seen */
+	uint32_t last_query; /* tick of the last query + 1; 0: none seen */
+	uint32_t now;        /* its record in pair[], if `tick` is the current one */
+};
+
+enum pair_crowd { CROWD_NONE, CROWD_OF_CLIENTS, CROWD_OF_SERVERS };
+
 /* What one client and one server did in the current tick, over one service. */
 struct pair {
-	struct addr client, server;  /* one of them all zeros: the sum of those not admitted */
-	uint32_t tick;
-	uint32_t last_query;         /* tick of the last query + 1; 0: none seen */
+	struct addr client, server;  /* all zeros: the sum of those not admitted, see `crowd` */
+	uint32_t slot;
+	uint8_t crowd;               /* enum pair_crowd */
 	uint32_t name;               /* slot + 1 of the question of its latest large answer in this tick */
 	uint8_t service;
-	bool fresh;                  /* entered the table in this tick */
+	bool fresh;                  /* the pair entered the table in this tick */
 	uint16_t sampling;
 	int64_t first_ns;            /* its first large answer (other services: any answer) of this tick; 0: none */
 	uint32_t queries, any_queries;
@@ -86,6 +95,7 @@ struct shard_counters {
 	uint64_t evicted_hosts, evicted_pairs;
 	uint64_t unadmitted_packets, unadmitted_bytes; /* of hosts too small to enter a full table */
 	uint64_t unadmitted_flows;                      /* the same for pairs */
+	uint64_t lost_pairs;                            /* flows of a tick with more pairs than fit */
 	uint64_t hosts, pairs;                          /* now in the tables */
 };
 
@@ -98,17 +108,18 @@ struct held_answer {
 	uint32_t tag, expires; /* tick until which the client holds the answer */
 };
 
-enum { OPEN_QUERIES = 1 << 13, HELD_ANSWERS = 1 << 13, QUERY_LOG = 1 << 12, FRAGMENTS = 1 << 13 };
+enum { OPEN_QUERIES = 1 << 13, HELD_ANSWERS = 1 << 13, QUERY_LOG = 1 << 12, FRAGMENTS = 1 << 13,
+	TICK_PAIRS = 1 << 14, TICK_CROWDS = 1 << 8 };
 
 struct shard {
 	uint64_t *host_tag;  /* buckets of WAYS; 0: empty */
 	struct host *host;
 	uint32_t host_buckets; /* power of two */
 	uint64_t *pair_tag;
-	struct pair *pair;
+	struct pair_slot *pair_slot;
 	uint32_t pair_buckets;
-	uint32_t *touched;   /* pairs of this tick, in order of first touch */
-	uint32_t touched_n;
+	struct pair *pair;   /* those of this tick, in order of first touch */
+	uint32_t pair_n;
 	struct countmin seen;
 	struct fragment_table fragments;
 	struct open_query *open;    /* sets of 4 */

@@ -5,16 +5,13 @@
 #include "base/timefmt.h"
 #include "detector/internal.h"
 
-static const struct addr nobody;
-
 bool
 engine_stranger(const struct engine *e, const struct pair *p, struct place client, struct place server)
 {
 	if (e->networks_known)
 		return (server.flags & HOST_OURS) != 0 && (client.flags & HOST_OURS) == 0;
 	/* nothing is configured: a private server with a public client can only be ours with a stranger */
-	return addr_is_private(&p->server) && !addr_is_private(&p->client) &&
-	    memcmp(&p->client, &nobody, sizeof(nobody)) != 0;
+	return p->crowd == CROWD_NONE && addr_is_private(&p->server) && !addr_is_private(&p->client);
 }
 
 /* --- servers ------------------------------------------------------------------------------------ */
@@ -70,7 +67,7 @@ count_server(struct engine *e, const struct pair *p)
 {
 	struct server *s;
 
-	if (p->service != SERVICE_DNS || memcmp(&p->server, &nobody, sizeof(nobody)) == 0)
+	if (p->service != SERVICE_DNS || p->crowd == CROWD_OF_SERVERS)
 		return;
 	s = engine_server(e, &p->server);
 	if (s == NULL)
@@ -78,7 +75,7 @@ count_server(struct engine *e, const struct pair *p)
 	s->queries += p->queries;
 	s->query_bytes += p->query_bytes;
 	s->answers += p->answers;
-	if (p->fresh || memcmp(&p->client, &nobody, sizeof(nobody)) == 0)
+	if (p->fresh || p->crowd == CROWD_OF_CLIENTS)
 		s->fresh += p->queries;
 	if (p->answers > 0 && p->queries > 0 && ++s->clients_now > s->clients)
 		s->clients = s->clients_now;
@@ -129,8 +126,7 @@ remarkable(const struct pair *p)
 static void
 take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 {
-	bool crowd_client = memcmp(&p->client, &nobody, sizeof(nobody)) == 0;
-	bool crowd_server = memcmp(&p->server, &nobody, sizeof(nobody)) == 0;
+	bool crowd_client = p->crowd == CROWD_OF_CLIENTS, crowd_server = p->crowd == CROWD_OF_SERVERS;
 	struct place client = {0, 0}, server = {0, 0};
 	enum watch_side side;
 	const struct addr *a, *peer;
@@ -139,7 +135,7 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 	count_server(e, p);
 	if (!remarkable(p) && !(e->why_on && (addr_equal(&p->client, &e->why) || addr_equal(&p->server, &e->why)))) {
 		/* what an already watched client does besides belongs to its picture */
-		w = crowd_client ? NULL : watches_find(&e->watches, e->env.seed, &p->client, SIDE_CLIENT, p->service);
+		w = crowd_client || e->watches.used == 0 ? NULL : watches_find(&e->watches, e->env.seed, &p->client, SIDE_CLIENT, p->service);
 		if (w != NULL)
 			watch_take(w, p, crowd_server ? NULL : &p->server, 0, NULL, e->env.tick);
 		return;
@@ -413,8 +409,8 @@ void
 engine_close_tick(struct engine *e)
 {
 	for (int i = 0; i < SHARDS; i++)
-		for (uint32_t k = 0; k < e->shard[i].touched_n; k++)
-			take_pair(e, &e->shard[i], &e->shard[i].pair[e->shard[i].touched[k]]);
+		for (uint32_t k = 0; k < e->shard[i].pair_n; k++)
+			take_pair(e, &e->shard[i], &e->shard[i].pair[k]);
 	watch_floods(e);
 	grow_curves(e);
 	judge_all(e);

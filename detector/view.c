@@ -184,10 +184,12 @@ engine_talkers(const struct engine *e, enum talker_order order, struct talker *o
 		for (size_t i = 0; i < (size_t)shard->host_buckets * WAYS; i++) {
 			struct talker t;
 
-			if (shard->host_tag[i] == 0 || addr_is_special(&shard->host[i].addr))
+			if (shard->host_tag[i] == 0)
 				continue;
 			t = of_host(&shard->host[i]);
 			if (n == max && rank(&t, order) < rank(&out[n - 1], order) && gone->n == 0)
+				continue;
+			if (addr_is_special(&t.addr))
 				continue;
 			if (gone->n > 0) {
 				const struct space_saving_entry *g = find_gone(gone, &t.addr);
