@@ -121,6 +121,37 @@ for backend in nft legacy; do
 	try "$backend: undoes it exactly" same "$tmp/clean"
 	for t in iptables ip6tables; do $t -F; done
 done
+
+# A victim's guard: large answers and only those, towards the victim and only there.  Over loopback,
+# so the chain is hooked into INPUT here.
+ip addr add 10.9.0.1/32 dev lo; ip addr add 10.9.0.2/32 dev lo
+"$tmp/rulegen" -k dns-amplification-victim iptables | sed 's/^-I FORWARD/-I INPUT/' | iptables-nft-restore --noflush
+cat >"$tmp/answers.py" <<'PY'
+import socket
+out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+out.bind(("127.0.0.1", 53))
+for host in "10.9.0.1", "10.9.0.2":
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+    s.bind((host, 4000))
+    s.settimeout(0.2)
+    for size in 100, 1200:
+        n = 0
+        for _ in range(100):
+            out.sendto(b"x" * size, (host, 4000))
+        try:
+            while s.recv(2000):
+                n += 1
+        except TimeoutError:
+            pass
+        print(host, size, n)
+PY
+python3 "$tmp/answers.py" >"$tmp/answers"
+if [ "$(awk '$1 != "10.9.0.1" || $2 == 100 { print $3 }' "$tmp/answers" | sort -u)" = 100 ] &&
+	[ "$(awk '$1 == "10.9.0.1" && $2 == 1200 { print $3 }' "$tmp/answers")" -le 25 ]; then
+	ok "victim: $(tr '\n' ';' <"$tmp/answers") of 100 each"
+else no "victim: $(tr '\n' ';' <"$tmp/answers") of 100 each"; fi
+
 for f in iptables ip6tables iptables-commands; do
 	refuse "$f: hitcount 21 on an old kernel" "$tmp/rulegen" -o -q 21 $f
 	refuse "$f: TXT without a name" "$tmp/rulegen" -t 16 $f
