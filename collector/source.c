@@ -286,10 +286,10 @@ source_stop(struct source *s)
 	static const uint64_t one = 1;
 	int saved = errno;
 
-	s->stopped = 1;
-	/* it cannot fill up in one run; should it fail, a live read still ends at its time-out */
-	if (write(s->stop_fd, &one, sizeof(one)) < 0)
-		s->stopped = 1;
+	s->stopped = true;
+	/* wakes a poll; should it fail, a live read still ends at its time-out */
+	while (write(s->stop_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+		;
 	errno = saved;
 }
 
