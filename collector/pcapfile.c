@@ -230,6 +230,7 @@ deliver(struct source *s, struct pcapfile *f, struct block *b, size_t pos, const
 		.caplen = r->caplen,
 		.wirelen = r->wirelen > r->caplen ? r->wirelen : r->caplen,
 		.link = f->link,
+		.input = s->ev.input,
 	};
 	f->last_s = r->sec;
 	f->have_last = true;

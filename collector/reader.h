@@ -32,6 +32,7 @@ struct source {
 	void *state;            /* the format's */
 	int fd, stop_fd;        /* stop_fd: readable once source_stop was called */
 	bool regular, eof;      /* a file on disk; no more bytes will come */
+	bool failed;            /* because reading failed */
 	atomic_bool stopped;    /* set from a signal handler or another thread */
 	uint8_t *carry;
 	size_t carry_n, carry_cap;
