@@ -25,7 +25,8 @@ struct record {
 struct pcapfile {
 	bool swap, searching; /* searching: behind damage, for the next plausible record */
 	bool have_last;
-	uint16_t link;
+	uint16_t link, input;
+	uint64_t before;      /* packets delivered before this block */
 	size_t header;        /* bytes of a record header */
 	uint32_t units;       /* fractions in a second: 10^6 or 10^9 */
 	uint32_t caplen_max;  /* usual limit */
@@ -79,6 +80,7 @@ pcapfile_open(struct source *s, char *why, size_t why_size)
 		snprintf(why, why_size, "%s: the capture ends inside its file header (%zu of %d bytes)", s->name, n, FILE_HEADER);
 		return ERR_TRUNCATED;
 	}
+	f->input = s->ev.input;
 	f->header = magic == 0xa1b2cd34 ? RECORD_MODIFIED : RECORD;
 	f->units = magic == 0xa1b23c4d ? 1000000000 : 1000000;
 	f->caplen_max = snaplen - 1 >= SOURCE_PACKET_MAX ? SOURCE_PACKET_MAX : snaplen < UINT16_MAX ? UINT16_MAX : snaplen;
@@ -199,6 +201,13 @@ search_inside(struct pcapfile *f, const struct source *s, const struct block *b,
 	return pos;
 }
 
+static void
+tell(struct source *s, const struct pcapfile *f, const struct block *b, size_t pos, const char *reason)
+{
+	s->packets = f->before + b->n;
+	source_damage(s, source_offset(s, b, pos), reason);
+}
+
 /* Tells the damage at pos and says where to search on.  The record before pos is taken back when a
  * plausible one starts inside it. */
 static size_t
@@ -212,17 +221,16 @@ damaged(struct source *s, struct pcapfile *f, struct block *b, size_t pos, const
 		inside = search_inside(f, s, b, start + 1, pos);
 		if (inside < pos) {
 			b->n--;
-			s->packets--;
-			source_damage(s, source_offset(s, b, start), "the record's length runs over the records behind it");
+			tell(s, f, b, start, "the record's length runs over the records behind it");
 			return inside;
 		}
 	}
-	source_damage(s, source_offset(s, b, pos), reason);
+	tell(s, f, b, pos, reason);
 	return pos + 1;
 }
 
 static inline void
-deliver(struct source *s, struct pcapfile *f, struct block *b, size_t pos, const struct record *r)
+deliver(struct pcapfile *f, struct block *b, size_t pos, const struct record *r)
 {
 	b->packet[b->n++] = (struct raw_packet){
 		.t_ns = (int64_t)r->sec * 1000000000 + (int64_t)r->frac * (f->units == 1000000 ? 1000 : 1),
@@ -230,11 +238,10 @@ deliver(struct source *s, struct pcapfile *f, struct block *b, size_t pos, const
 		.caplen = r->caplen,
 		.wirelen = r->wirelen > r->caplen ? r->wirelen : r->caplen,
 		.link = f->link,
-		.input = s->ev.input,
+		.input = f->input,
 	};
 	f->last_s = r->sec;
 	f->have_last = true;
-	s->packets++;
 }
 
 /* Walks the block's records; returns where the unfinished rest starts. */
@@ -244,6 +251,7 @@ walk(struct source *s, struct pcapfile *f, struct block *b)
 	size_t pos = 0;
 	char reason[120];
 
+	f->before = s->packets;
 	while (b->n < b->packet_cap && b->size - pos >= f->header) {
 		struct record r;
 		enum verdict v = GOOD;
@@ -274,11 +282,12 @@ walk(struct source *s, struct pcapfile *f, struct block *b)
 			continue;
 		}
 		if (v == SKIP)
-			source_damage(s, source_offset(s, b, pos), reason);
+			tell(s, f, b, pos, reason);
 		else
-			deliver(s, f, b, pos, &r);
+			deliver(f, b, pos, &r);
 		pos = next;
 	}
+	s->packets = f->before + b->n;
 	return pos;
 }
 
