@@ -104,7 +104,7 @@ figure_kind(struct buf *b, const struct story *s)
 	struct buf v = {.max = 64};
 	double size = s->answer_bytes > 0 ? s->answer_bytes : story_max(s, EV_MEAN_RESPONSE);
 
-	if (s->baf > 0 && s->inc->kind != KIND_DNS_AMPLIFICATION_VICTIM && s->inc->kind != KIND_UDP_AMPLIFICATION_VICTIM) {
+	if (s->baf > 0 && !story_is_victim(s)) {
 		text_figure(&v, s->baf);
 		figure_open(b, "Amplification", buf_text(&v), "×");
 		if (s->query_bytes > 0 && s->answer_bytes > 0)
@@ -263,7 +263,7 @@ small_charts(struct buf *b, const struct story *s, size_t points)
 	chart_small(b, z, first, buf_text(&t), points);
 	buf_reset(&t);
 	text_count(&t, (uint64_t)offenders);
-	chart_small(b, z, CHART_OFFENDERS, buf_text(&t), points);
+	chart_small(b, z, s->inc->kind == KIND_DNS_AMPLIFICATION_ABUSER ? CHART_OFFENDERS : CHART_SUBJECTS, buf_text(&t), points);
 	buf_reset(&t);
 	if (last == CHART_PACKETS) {
 		text_si(&t, size);
