@@ -301,8 +301,8 @@ section_chart(struct buf *b, const struct story *s, const struct budget *g, size
 	buf_printf(&what, "%s", s->ri->series != NULL ? "The host" : s->on_link ? "The link" : "All traffic");
 	c.id = buf_text(&id);
 	c.what = buf_text(&what);
-	buf_printf(b, "<h2>%s, second by second</h2><p class=sub>Offered load%s, in bit/s", c.what,
-	           s->on_link ? " towards the customers" : "");
+	buf_printf(b, "<h2>%s, second by second</h2><p class=sub>Offered load%s, %s", c.what,
+	           s->on_link ? " towards the customers" : "", chart_unit(&c));
 	if (c.to - c.from < s->series->n) {
 		buf_str(b, "; the ");
 		text_duration(b, (double)((c.to - c.from) * s->series->width_s));
@@ -325,7 +325,8 @@ section_traffic(struct buf *b, const struct report_input *in)
 		return;
 	c.series = in->series[0];
 	c.to = c.series->n;
-	buf_str(b, "<h2>The traffic, second by second</h2><p class=sub>All that was seen, in bit/s. Times are UTC.</p>");
+	buf_printf(b, "<h2>The traffic, second by second</h2><p class=sub>All that was seen, %s. Times are UTC.</p>",
+	           chart_unit(&c));
 	chart_stack(b, &c);
 }
 

@@ -229,6 +229,31 @@ test_hostile(void **state)
 	free(z);
 }
 
+/* What a hurried caller may hand over: alerts that were not kept, one point, nothing before or after. */
+static void
+test_bare(void **state)
+{
+	struct scene *z = scene_victim();
+	char *p;
+
+	(void)state;
+	z->inc[0].alerts_kept = 0;
+	z->inc[0].alerts_n = 3;
+	z->all.n = 1;
+	z->in.series_n = 1;
+	z->in.geo = NULL;
+	z->in.databases_n = z->in.networks_n = z->in.resolvers_n = z->in.sources_n = 0;
+	z->in.sensor = z->in.version = z->in.kid = z->in.alerts_file = z->in.public_key = z->in.slowest = z->in.clock = NULL;
+	p = render(z, "bare", 80000);
+	assert_has(p, "<em>3 hosts</em> are hit by amplified DNS answers they never asked for");
+	assert_has(p, "no alert line was written");
+	free(p);
+	z->all = (struct series){"all", 0, DAY + 86400, 10, z->point[0], 5}; /* begins after the incident */
+	p = render(z, "bare", 80000);
+	free(p);
+	free(z);
+}
+
 /* A page that does not fit says so. */
 static void
 test_full(void **state)
@@ -249,7 +274,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_customers), cmocka_unit_test(test_speed),   cmocka_unit_test(test_victim),
 		cmocka_unit_test(test_none),      cmocka_unit_test(test_many),    cmocka_unit_test(test_hostile),
-		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_full),      cmocka_unit_test(test_bare),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
