@@ -8,7 +8,8 @@
  * 5612 sets aside for documentation: damp has no number of its own.
  *
  *   unix:///dev/log     datagrams, or a stream with a newline after each message if the socket is one
- *   udp://host[:514]    one datagram a message (RFC 5426); nobody tells whether it arrived
+ *   udp://host[:514]    one datagram a message (RFC 5426); nobody tells whether it arrived.  Paced, as a burst
+ *                       would overrun the receiver's buffer: 64 KiB at once, then 2 MiB/s while polled
  *   tcp://host[:601]    octet-counted (RFC 6587 section 3.4.1)
  *
  * IPv6 addresses stand in brackets.  Lines longer than a datagram are counted as too_long: 65 507

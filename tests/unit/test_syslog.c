@@ -184,6 +184,35 @@ test_udp(void **state)
 	close(fd);
 }
 
+/* A burst is held back, and goes on as time passes. */
+static void
+test_udp_is_paced(void **state)
+{
+	uint16_t port = 0;
+	int fd = peer(SOCK_DGRAM, &port);
+	struct feed *f = feed_to("udp", port, 0);
+	char line[10001], got[16000];
+	uint64_t first;
+
+	(void)state;
+	memset(line, 'z', 10000);
+	line[10000] = '\0';
+	for (int i = 0; i < 20; i++)
+		send_text(f, line, 0);
+	first = feed_counts(f).sent;
+	assert_in_range(first, 3, 7);
+	feed_poll(f, SECOND / 100); /* 20 KiB more */
+	assert_in_range(feed_counts(f).sent - first, 1, 2);
+	for (uint64_t i = 0; i < feed_counts(f).sent; i++)
+		receive(fd, got, sizeof(got));
+	feed_poll(f, SECOND);
+	feed_poll(f, 2 * SECOND);
+	feed_poll(f, 3 * SECOND);
+	assert_int_equal(feed_counts(f).sent, 20);
+	feed_free(f);
+	close(fd);
+}
+
 /* "LENGTH MESSAGE" (RFC 6587), also for a message with newlines and digits in it. */
 static void
 test_tcp_frames(void **state)
@@ -377,7 +406,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_message), cmocka_unit_test(test_severities), cmocka_unit_test(test_urls),
-		cmocka_unit_test(test_udp), cmocka_unit_test(test_tcp_frames), cmocka_unit_test(test_backoff_and_spool),
+		cmocka_unit_test(test_udp), cmocka_unit_test(test_udp_is_paced),
+		cmocka_unit_test(test_tcp_frames), cmocka_unit_test(test_backoff_and_spool),
 		cmocka_unit_test(test_peer_restarts), cmocka_unit_test(test_slow_receiver), cmocka_unit_test(test_unix_datagram),
 		cmocka_unit_test(test_unix_stream),
 	};
