@@ -312,7 +312,8 @@ test_files_that_are_none(void **state)
 static void
 look_around(const struct geoip *g)
 {
-	static const char *const ips[] = {"192.0.2.1", "192.0.2.129", "198.51.100.1", "2001:db8::1", "::1", "0.0.0.0", "255.255.255.255"};
+	static const char *const ips[] = {"192.0.2.1", "192.0.2.129", "198.51.100.1", "2001:db8::1", "::1", "0.0.0.0",
+	                                  "255.255.255.255"};
 
 	for (size_t i = 0; i < sizeof(ips) / sizeof(ips[0]); i++)
 		(void)look(g, ips[i]);
