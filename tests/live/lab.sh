@@ -35,7 +35,8 @@ trap 'exit 1' INT TERM
 in_res() { ip netns exec $res "$@"; }
 in_core() { ip netns exec $core "$@"; }
 in_metro() { ip netns exec $metro "$@"; }
-start() { "$@" & pids+=($!); } # the namespace's process is a child of ours: exec keeps the pid
+# What runs in the background is started by `ip netns exec` itself, not through the functions above: so the pid
+# is the program's own and can be ended.
 check() { # check NAME CONDITION(awk) DETAIL
 	if awk "BEGIN { exit !($2) }"; then echo "ok lab_$1"; else echo "not ok lab_$1: $2"; fi
 	[ -z "${3:-}" ] || echo "   $3"
@@ -45,8 +46,6 @@ check() { # check NAME CONDITION(awk) DETAIL
 
 build_network() {
 	ip netns add $res && ip netns add $core && ip netns add $metro || return 1
-	ip -n $core link add c0 type veth peer name r0 netns $res || return 1
-	ip -n $core link add c1 type veth peer name m0 netns $metro || return 1
 	local n
 	for n in $res $core $metro; do
 		ip -n $n link set lo up
@@ -54,6 +53,8 @@ build_network() {
 			net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 \
 			net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
 	done
+	ip -n $core link add c0 type veth peer name r0 netns $res || return 1
+	ip -n $core link add c1 type veth peer name m0 netns $metro || return 1
 	# offloads would hand over packets larger than the link's
 	in_res sh -c 'command -v ethtool >/dev/null && ethtool -K r0 tso off gso off gro off tx off >/dev/null 2>&1'
 	ip -n $res addr add 10.53.0.53/24 dev r0
@@ -180,15 +181,12 @@ fragmented() { # datagrams the resolver's kernel had to fragment: the big answer
 		paste - <(in_res awk '$1 == "Ip6FragOKs" { print $2 }' /proc/net/snmp6) | awk '{ print $1 + $2 }'
 }
 link_bytes() { in_core tc -s qdisc show dev c1 | sed -nE 's/^ *Sent ([0-9]+) bytes.*/\1/p' | head -n 1; }
-ordinary_load() { # ordinary_load SECONDS: look-ups answered, in per cent
-	in_metro "$dir/dnsload" -n shop.example -k 400 -q 1 -e 1232 -r 2 -d "$1" -t 2 -s "$SECONDS" <"$dir/ordinary"
-}
-
 declare -A big mbit okay p95
-phase() { # phase NAME SECONDS: everything at once over so many seconds
+phase() { # phase NAME SECONDS: everything at once, ordinary customers' look-ups among it
 	local f0 b0 t0 f1 b1 t1 out
 	f0=$(fragmented) b0=$(link_bytes) t0=$(date +%s.%N)
-	ordinary_load "$2" >"$dir/ordinary.$1" &
+	ip netns exec $metro "$dir/dnsload" -n shop.example -k 400 -q 1 -e 1232 -r 2 -d "$2" -t 2 -s "$SECONDS" \
+		<"$dir/ordinary" >"$dir/ordinary.$1" &
 	local load=$!
 	pids+=($load)
 	sleep "$2"
@@ -267,7 +265,7 @@ check any_answer_is_4089_bytes "${size:-0} == 4089"
 phase calm 4
 
 attack_from=$(date +%s)
-in_metro "$dir/dnsload" -r $rate -d 120 -t 0.1 <"$dir/infected" >"$dir/attack" &
+ip netns exec $metro "$dir/dnsload" -r $rate -d 120 -t 0.1 <"$dir/infected" >"$dir/attack" &
 attack=$!
 pids+=($attack)
 wait_for named_all 15
