@@ -70,7 +70,8 @@ time_parse_rfc3339(const char *text, int64_t *t_ns)
 				unit /= 10;
 				frac += (*text - '0') * unit;
 			}
-	if (strcmp(text, "Z") != 0 || y < 1970 || mo < 1 || mo > 12 || d < 1 || d > 31 || h > 23 || mi > 59 || s > 60)
+	if (strcmp(text, "Z") != 0 || y < 1970 || y > 2261 || mo < 1 || mo > 12 || d < 1 || d > 31 || h > 23 || mi > 59 ||
+	    s > 60)
 		return ERR_INVALID;
 	memset(&tm, 0, sizeof(tm));
 	tm.tm_year = y - 1900;

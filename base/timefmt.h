@@ -15,7 +15,7 @@ const char *time_clock(int64_t t_ns, char buf[TIME_TEXT]);
 const char *time_date(int64_t t_ns, char buf[TIME_TEXT]);
 /* Whole seconds, rounded towards minus infinity. */
 int64_t time_seconds(int64_t t_ns);
-/* The other way: 0 or ERR_INVALID. */
+/* The other way: 0 or ERR_INVALID; years 1970 to 2261, as 64 bits of nanoseconds end in 2262. */
 int time_parse_rfc3339(const char *text, int64_t *t_ns);
 
 #endif

@@ -75,6 +75,10 @@ decode_keep_outer(struct decode *d)
 	d->has_outer = true;
 }
 
+/* collector/decode.c: any packet.  *d is zero except for `out`.  d->full: the batch had no room for all
+ * of it; d->rejected: what to count, or -1. */
+void decode_general(struct decode *d, const struct raw_packet *p, const uint8_t *data);
+
 /* collector/link.c: the first step of a link type, and what an Ethernet type leads to. */
 int decode_link_first(struct decode *d, unsigned int link);
 int decode_ethertype(unsigned int type);

@@ -100,6 +100,7 @@ live_close(struct source *s)
 struct delivery {
 	const struct live *live;
 	struct block *b;
+	uint16_t input;
 };
 
 static void
@@ -118,6 +119,7 @@ deliver(u_char *user, const struct pcap_pkthdr *h, const u_char *bytes)
 		.caplen = h->caplen,
 		.wirelen = h->len > h->caplen ? h->len : h->caplen,
 		.link = d->live->link,
+		.input = d->input,
 	};
 	b->size += h->caplen;
 }
@@ -125,9 +127,9 @@ deliver(u_char *user, const struct pcap_pkthdr *h, const u_char *bytes)
 /* What is there without waiting.  libpcap bounds a batch by packets only, so each round asks for
  * as many as would fit if all were of the greatest length. */
 static int
-drain(struct live *l, struct block *b)
+drain(struct live *l, struct block *b, uint16_t input)
 {
-	struct delivery d = {l, b};
+	struct delivery d = {l, b, input};
 
 	for (;;) {
 		size_t fit = (b->cap - b->size) / SNAPLEN, room = b->packet_cap - b->n;
@@ -167,13 +169,13 @@ live_read(struct source *s, struct block *b)
 	b->now_ns = 0;
 	if (s->stopped)
 		return ERR_EOF;
-	err = drain(l, b);
+	err = drain(l, b, s->ev.input);
 	if (err == 0 && b->n == 0) {
 		int64_t quiet = quiet_until();
 
 		if (poll(fds, 2, TIMEOUT_MS) < 0 && errno != EINTR)
 			return ERR_IO;
-		err = drain(l, b);
+		err = drain(l, b, s->ev.input);
 		if (b->n == 0)
 			b->now_ns = quiet;
 	}

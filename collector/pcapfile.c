@@ -25,7 +25,8 @@ struct record {
 struct pcapfile {
 	bool swap, searching; /* searching: behind damage, for the next plausible record */
 	bool have_last;
-	uint16_t link;
+	uint16_t link, input;
+	uint64_t before;      /* packets delivered before this block */
 	size_t header;        /* bytes of a record header */
 	uint32_t units;       /* fractions in a second: 10^6 or 10^9 */
 	uint32_t caplen_max;  /* usual limit */
@@ -79,6 +80,7 @@ pcapfile_open(struct source *s, char *why, size_t why_size)
 		snprintf(why, why_size, "%s: the capture ends inside its file header (%zu of %d bytes)", s->name, n, FILE_HEADER);
 		return ERR_TRUNCATED;
 	}
+	f->input = s->ev.input;
 	f->header = magic == 0xa1b2cd34 ? RECORD_MODIFIED : RECORD;
 	f->units = magic == 0xa1b23c4d ? 1000000000 : 1000000;
 	f->caplen_max = snaplen - 1 >= SOURCE_PACKET_MAX ? SOURCE_PACKET_MAX : snaplen < UINT16_MAX ? UINT16_MAX : snaplen;
@@ -95,21 +97,24 @@ pcapfile_close(struct source *s)
 	free(s->state);
 }
 
+static inline uint32_t
+word_at(const struct pcapfile *f, const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return f->swap ? v : __builtin_bswap32(v);
+#else
+	return f->swap ? __builtin_bswap32(v) : v;
+#endif
+}
+
 /* The caller has checked that a record header's bytes are there. */
 static inline struct record
 record_at(const struct pcapfile *f, const uint8_t *p)
 {
-	uint32_t v[4];
-
-	memcpy(v, p, sizeof(v));
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	if (!f->swap)
-#else
-	if (f->swap)
-#endif
-		for (int i = 0; i < 4; i++)
-			v[i] = __builtin_bswap32(v[i]);
-	return (struct record){v[0], v[1], v[2], v[3]};
+	return (struct record){word_at(f, p), word_at(f, p + 4), word_at(f, p + 8), word_at(f, p + 12)};
 }
 
 static inline bool
@@ -199,6 +204,13 @@ search_inside(struct pcapfile *f, const struct source *s, const struct block *b,
 	return pos;
 }
 
+static void
+tell(struct source *s, const struct pcapfile *f, const struct block *b, size_t pos, const char *reason)
+{
+	s->packets = f->before + b->n;
+	source_damage(s, source_offset(s, b, pos), reason);
+}
+
 /* Tells the damage at pos and says where to search on.  The record before pos is taken back when a
  * plausible one starts inside it. */
 static size_t
@@ -212,28 +224,50 @@ damaged(struct source *s, struct pcapfile *f, struct block *b, size_t pos, const
 		inside = search_inside(f, s, b, start + 1, pos);
 		if (inside < pos) {
 			b->n--;
-			s->packets--;
-			source_damage(s, source_offset(s, b, start), "the record's length runs over the records behind it");
+			tell(s, f, b, start, "the record's length runs over the records behind it");
 			return inside;
 		}
 	}
-	source_damage(s, source_offset(s, b, pos), reason);
+	tell(s, f, b, pos, reason);
 	return pos + 1;
 }
 
-static inline void
-deliver(struct source *s, struct pcapfile *f, struct block *b, size_t pos, const struct record *r)
+static inline struct raw_packet
+packet_of(const struct pcapfile *f, size_t pos, const struct record *r)
 {
-	b->packet[b->n++] = (struct raw_packet){
+	return (struct raw_packet){
 		.t_ns = (int64_t)r->sec * 1000000000 + (int64_t)r->frac * (f->units == 1000000 ? 1000 : 1),
 		.offset = (uint32_t)(pos + f->header),
 		.caplen = r->caplen,
 		.wirelen = r->wirelen > r->caplen ? r->wirelen : r->caplen,
 		.link = f->link,
+		.input = f->input,
 	};
-	f->last_s = r->sec;
-	f->have_last = true;
-	s->packets++;
+}
+
+/* The usual run of records: plausible, and with the header behind each in sight.  Works on copies, so
+ * that the compiler keeps them in registers across the stores.  Returns where it stopped. */
+static size_t
+walk_plain(struct pcapfile *to, struct block *b, size_t pos)
+{
+	const struct pcapfile f = *to;
+	const uint8_t *data = b->data;
+	struct raw_packet *packet = b->packet;
+	size_t n = b->n, cap = b->packet_cap, size = b->size;
+	int64_t last_s = f.last_s;
+
+	while (n < cap && size - pos >= 2 * f.header) {
+		struct record r = record_at(&f, data + pos);
+
+		if (!lengths_plausible(&f, &r) || !near(r.sec, last_s) || r.caplen > size - pos - 2 * f.header)
+			break;
+		packet[n++] = packet_of(&f, pos, &r);
+		last_s = r.sec;
+		pos += f.header + r.caplen;
+	}
+	b->n = n;
+	to->last_s = last_s;
+	return pos;
 }
 
 /* Walks the block's records; returns where the unfinished rest starts. */
@@ -243,6 +277,7 @@ walk(struct source *s, struct pcapfile *f, struct block *b)
 	size_t pos = 0;
 	char reason[120];
 
+	f->before = s->packets;
 	while (b->n < b->packet_cap && b->size - pos >= f->header) {
 		struct record r;
 		enum verdict v = GOOD;
@@ -253,6 +288,11 @@ walk(struct source *s, struct pcapfile *f, struct block *b)
 			if (v != GOOD)
 				break;
 			f->searching = false;
+		}
+		if (f->have_last) {
+			pos = walk_plain(f, b, pos);
+			if (b->n == b->packet_cap || b->size - pos < f->header)
+				break;
 		}
 		r = record_at(f, b->data + pos);
 		next = pos + f->header + r.caplen;
@@ -272,12 +312,16 @@ walk(struct source *s, struct pcapfile *f, struct block *b)
 			pos = damaged(s, f, b, pos, reason);
 			continue;
 		}
-		if (v == SKIP)
-			source_damage(s, source_offset(s, b, pos), reason);
-		else
-			deliver(s, f, b, pos, &r);
+		if (v == SKIP) {
+			tell(s, f, b, pos, reason);
+		} else {
+			b->packet[b->n++] = packet_of(f, pos, &r);
+			f->last_s = r.sec;
+			f->have_last = true;
+		}
 		pos = next;
 	}
+	s->packets = f->before + b->n;
 	return pos;
 }
 

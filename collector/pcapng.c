@@ -197,6 +197,7 @@ deliver(struct source *s, struct pcapng *g, struct block *b, struct cursor *c, c
 		.caplen = h->caplen,
 		.wirelen = h->wirelen > h->caplen ? h->wirelen : h->caplen,
 		.link = i->link,
+		.input = s->ev.input,
 	};
 	s->packets++;
 	return NULL;

@@ -7,7 +7,7 @@
 #ifndef COLLECTOR_READER_H
 #define COLLECTOR_READER_H
 
-#include <signal.h>
+#include <stdatomic.h>
 
 #include "collector/source.h"
 
@@ -32,7 +32,8 @@ struct source {
 	void *state;            /* the format's */
 	int fd, stop_fd;        /* stop_fd: readable once source_stop was called */
 	bool regular, eof;      /* a file on disk; no more bytes will come */
-	volatile sig_atomic_t stopped;
+	bool failed;            /* because reading failed */
+	atomic_bool stopped;    /* set from a signal handler or another thread */
 	uint8_t *carry;
 	size_t carry_n, carry_cap;
 	uint64_t offset;        /* bytes read so far */

@@ -101,14 +101,16 @@ source_fill(struct source *s, struct block *b, size_t want)
 	while (!s->eof && b->size < want) {
 		ssize_t got = read_some(s, b->data + b->size, b->cap - b->size);
 
-		if (got < 0)
-			return ERR_IO;
-		if (got == 0)
+		if (got <= 0) {
 			s->eof = true;
+			s->failed = got < 0;
+			break;
+		}
 		b->size += (size_t)got;
 		s->offset += (uint64_t)got;
 	}
-	return b->size > 0 ? 0 : ERR_EOF;
+	/* what came before a failure is still worth reading */
+	return b->size > 0 ? 0 : s->failed ? ERR_IO : ERR_EOF;
 }
 
 int
@@ -286,10 +288,10 @@ source_stop(struct source *s)
 	static const uint64_t one = 1;
 	int saved = errno;
 
-	s->stopped = 1;
-	/* it cannot fill up in one run; should it fail, a live read still ends at its time-out */
-	if (write(s->stop_fd, &one, sizeof(one)) < 0)
-		s->stopped = 1;
+	s->stopped = true;
+	/* wakes a poll; should it fail, a live read still ends at its time-out */
+	while (write(s->stop_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+		;
 	errno = saved;
 }
 

@@ -3,7 +3,8 @@
  * A source works in two steps, so that the second can run on several threads:
  *   1. source_read fills a block with raw packets (serial, keeps the file's state);
  *   2. packets_decode turns any range of a block's packets into flows (pure).
- * A later flow format sits behind the same two calls.
+ * A later flow format sits behind the same two calls.  One thread uses a source; only source_stop may
+ * come from elsewhere.
  *
  * Damage: a reader goes on behind it where it can.  Each damaged place is told
  * through the `damage` callback (name of the input, packet number from 1, byte offset, reason)
@@ -44,6 +45,7 @@ struct source;
 struct source_events {
 	void (*damage)(void *ctx, const char *input, uint64_t packet, uint64_t offset, const char *reason);
 	void *ctx;
+	uint16_t input; /* becomes raw_packet.input of everything this source delivers */
 };
 
 /* A file by path, "-" for standard input; the format is found from its first bytes.  NULL with a
@@ -67,15 +69,16 @@ struct source_progress {
 };
 void source_progress(const struct source *s, struct source_progress *p);
 
-/* Reject reasons of the packet decoder; one counter each. */
+/* Reject reasons of the packet decoder; one counter each.  The last three lie above a sound IP header: the
+ * packet is counted here and its flow delivered all the same, since it did use the link. */
 enum decode_reject {
 	REJECT_LINK_TYPE,   /* a link type damp does not know */
 	REJECT_NOT_IP,      /* ARP, LLDP, ...: not an error */
 	REJECT_TRUNCATED,   /* cut inside the headers */
 	REJECT_BAD_IP,      /* version, header length or total length lie */
 	REJECT_BAD_TRANSPORT, /* UDP or TCP lengths lie */
-	REJECT_BAD_DNS,     /* port 53, but not a readable message */
-	REJECT_TOO_DEEP,    /* more nested headers than damp follows (16) */
+	REJECT_BAD_DNS,     /* UDP port 53, but not a readable message (no view, or a malformed one) */
+	REJECT_TOO_DEEP,    /* more nested headers than damp follows (16); a flow if some were IP */
 	REJECT_KINDS
 };
 const char *decode_reject_name(enum decode_reject r);

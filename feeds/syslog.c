@@ -18,12 +18,16 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/timefmt.h"
 #include "feeds/line.h"
 #include "feeds/spool.h"
 
 enum { SPOOL_LINES = 10000, SPOOL_BYTES = 16 << 20, ADDRESSES = 8, HEAD_MAX = 1024 };
 #define BACKOFF_MIN INT64_C(250000000)
 #define BACKOFF_MAX INT64_C(30000000000)
+/* An incident opens dozens of alerts at once, and a receiver's default buffer holds about fifty datagrams:
+ * UDP goes out in bursts of at most this many bytes, then at this rate. */
+enum { UDP_BURST = 64 << 10, UDP_BYTES_PER_S = 2 << 20 };
 /* A connection that is not accepted by then is given up. */
 #define CONNECT_MAX INT64_C(5000000000)
 
@@ -42,6 +46,8 @@ struct syslog {
 	int fd;
 	int64_t due_ns, backoff_ns, give_up_ns;
 	size_t written;         /* of the spool's first item, on a stream */
+	int64_t credit, credit_ns; /* UDP: bytes that may go now, and when that was reckoned */
+	bool waits_for_credit;
 	struct spool spool;
 	struct buf message, framed;
 	struct feed_counts counts;
@@ -145,12 +151,31 @@ peer_gone(struct syslog *s, int64_t now_ns)
 	return true;
 }
 
+static void
+earn_credit(struct syslog *s, int64_t now_ns)
+{
+	int64_t ns = now_ns - s->credit_ns;
+
+	if (ns > NS_PER_S)
+		ns = NS_PER_S;
+	if (ns > 0)
+		s->credit += ns * UDP_BYTES_PER_S / NS_PER_S;
+	if (s->credit > UDP_BURST)
+		s->credit = UDP_BURST;
+	s->credit_ns = now_ns;
+}
+
 /* Sends the spool's first item, or as much of it as goes; false when that is all for now. */
 static bool
 send_first(struct syslog *s, const struct spool_item *i, int64_t now_ns)
 {
-	ssize_t put = send(s->fd, i->data + s->written, i->n - s->written, MSG_NOSIGNAL | MSG_DONTWAIT);
+	ssize_t put;
 
+	/* longer than any burst is longer than any datagram, which send will say */
+	s->waits_for_credit = s->target.transport == SYSLOG_UDP && s->credit < (int64_t)i->n && i->n <= UDP_BURST;
+	if (s->waits_for_credit)
+		return false;
+	put = send(s->fd, i->data + s->written, i->n - s->written, MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (put < 0 && errno == EINTR)
 		return true;
 	if (put < 0 && errno == EMSGSIZE && !s->stream) {
@@ -164,6 +189,7 @@ send_first(struct syslog *s, const struct spool_item *i, int64_t now_ns)
 			go_down(s, "sending to", errno, now_ns);
 		return false;
 	}
+	s->credit -= put;
 	s->written += (size_t)put;
 	if (s->written == i->n) {
 		s->written = 0;
@@ -186,6 +212,7 @@ syslog_poll(void *state, int64_t now_ns)
 		finish_connecting(s, now_ns);
 	if (s->conn == UP && peer_gone(s, now_ns))
 		return;
+	earn_credit(s, now_ns);
 	while (s->conn == UP && (i = spool_first(&s->spool)) != NULL && send_first(s, i, now_ns))
 		;
 }
@@ -270,6 +297,7 @@ syslog_open(const char *url, const struct feed_setup *setup, char *why, size_t w
 	s->fd = -1;
 	s->due_ns = INT64_MIN;
 	s->backoff_ns = BACKOFF_MIN;
+	s->credit = UDP_BURST;
 	spool_init(&s->spool, setup->spool_lines > 0 ? setup->spool_lines : SPOOL_LINES,
 	           setup->spool_bytes > 0 ? setup->spool_bytes : SPOOL_BYTES);
 	buf_init(&s->message, LINE_MAX_BYTES + HEAD_MAX);
@@ -288,7 +316,7 @@ syslog_wait_fd(const void *state, short *events)
 	const struct syslog *s = state;
 
 	*events = POLLOUT;
-	return s->conn == DOWN ? -1 : s->fd;
+	return s->conn == DOWN || s->waits_for_credit ? -1 : s->fd;
 }
 
 static struct feed_counts

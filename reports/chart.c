@@ -38,7 +38,8 @@ chart_value(const struct series *s, size_t i, enum chart_value v)
 	switch (v) {
 	case CHART_ANY_QUERIES: return per_second(s, p->any_queries);
 	case CHART_QUERIES: return per_second(s, p->dns_queries);
-	case CHART_OFFENDERS: return p->offenders;
+	case CHART_OFFENDERS:
+	case CHART_SUBJECTS: return p->offenders;
 	case CHART_MEAN_ANSWER: return p->dns_answers > 0 ? (double)p->dns_answer_bytes / (double)p->dns_answers : 0;
 	case CHART_AMPLIFIED: return per_second(s, p->amplified_answers);
 	case CHART_FRAGMENTS: return per_second(s, p->fragments);
@@ -360,6 +361,21 @@ extent_of(const struct chart *c)
 	return x;
 }
 
+/* A link of which a hundredth is used would be a flat line under its capacity: 0 then. */
+static double
+shown_capacity(const struct series *s, const struct extent *x)
+{
+	return (double)s->capacity_bps > 4 * x->highest ? 0 : (double)s->capacity_bps;
+}
+
+const char *
+chart_unit(const struct chart *c)
+{
+	struct extent x = extent_of(c);
+
+	return scale_for(fmax(x.highest, shown_capacity(c->series, &x))).name;
+}
+
 static double
 peak_second(const struct series *s, size_t i, int which)
 {
@@ -419,16 +435,12 @@ chart_stack(struct buf *b, const struct chart *c)
 	int64_t start_s = s->start_s + (int64_t)(c->from * s->width_s);
 	int64_t span_s = (int64_t)((c->to - c->from > 1 ? c->to - c->from - 1 : 1) * s->width_s);
 	struct extent x = extent_of(c);
-	double capacity = (double)s->capacity_bps;
-	struct scale z;
+	double capacity = shown_capacity(s, &x);
+	struct scale z = scale_for(fmax(x.highest, capacity));
 	bool gap = false;
 
-	/* A link of which a hundredth is used would be a flat line under its capacity. */
-	if (capacity > 4 * x.highest)
-		capacity = 0;
-	z = scale_for(fmax(x.highest, capacity));
-	buf_printf(b, "<figure class=card><div class=plot tabindex=0 data-t=%" PRId64 " data-s=%" PRId64 " data-m=\"%.6g\" "
-	              "data-u=\"%s\">", start_s, span_s, z.top / z.unit, z.name);
+	buf_printf(b, "<figure class=card><div class=\"plot%s\" tabindex=0 data-t=%" PRId64 " data-s=%" PRId64 " data-m=\"%.6g\" "
+	              "data-u=\"%s\">", c->marks_n == 0 ? " nm" : "", start_s, span_s, z.top / z.unit, z.name);
 	picture(b, c, &z, &x, &gap);
 	y_axis(b, &z);
 	x_axis(b, start_s, span_s);
@@ -452,7 +464,8 @@ static const struct {
 	const char *label, *color;
 } small[CHART_VALUES] = {
 	[CHART_ANY_QUERIES] = {"ANY queries", "b"},       [CHART_QUERIES] = {"DNS queries", "b"},
-	[CHART_OFFENDERS] = {"Distinct offenders", "o"},  [CHART_MEAN_ANSWER] = {"Mean DNS answer", "b"},
+	[CHART_OFFENDERS] = {"Distinct offenders", "o"},  [CHART_SUBJECTS] = {"Hosts with a signal", "o"},
+	  [CHART_MEAN_ANSWER] = {"Mean DNS answer", "b"},
 	[CHART_AMPLIFIED] = {"Amplified answers", "o"},   [CHART_FRAGMENTS] = {"UDP fragments", "o"},
 	[CHART_PACKETS] = {"Packets", "b"},
 };

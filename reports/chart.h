@@ -35,9 +35,11 @@ struct chart {
 
 /* Attack stacked on the rest, in bit/s, with capacity, marks, legend and the figures as a table. */
 void chart_stack(struct buf *b, const struct chart *c);
+/* What its labels count: "Mbit/s". */
+const char *chart_unit(const struct chart *c);
 
 enum chart_value {
-	CHART_ANY_QUERIES, CHART_QUERIES, CHART_OFFENDERS, CHART_MEAN_ANSWER, CHART_AMPLIFIED, CHART_FRAGMENTS,
+	CHART_ANY_QUERIES, CHART_QUERIES, CHART_OFFENDERS, CHART_SUBJECTS, CHART_MEAN_ANSWER, CHART_AMPLIFIED, CHART_FRAGMENTS,
 	CHART_PACKETS, CHART_VALUES
 };
 

@@ -104,7 +104,7 @@ figure_kind(struct buf *b, const struct story *s)
 	struct buf v = {.max = 64};
 	double size = s->answer_bytes > 0 ? s->answer_bytes : story_max(s, EV_MEAN_RESPONSE);
 
-	if (s->baf > 0 && s->inc->kind != KIND_DNS_AMPLIFICATION_VICTIM && s->inc->kind != KIND_UDP_AMPLIFICATION_VICTIM) {
+	if (s->baf > 0 && !story_is_victim(s)) {
 		text_figure(&v, s->baf);
 		figure_open(b, "Amplification", buf_text(&v), "×");
 		if (s->query_bytes > 0 && s->answer_bytes > 0)
@@ -263,7 +263,7 @@ small_charts(struct buf *b, const struct story *s, size_t points)
 	chart_small(b, z, first, buf_text(&t), points);
 	buf_reset(&t);
 	text_count(&t, (uint64_t)offenders);
-	chart_small(b, z, CHART_OFFENDERS, buf_text(&t), points);
+	chart_small(b, z, s->inc->kind == KIND_DNS_AMPLIFICATION_ABUSER ? CHART_OFFENDERS : CHART_SUBJECTS, buf_text(&t), points);
 	buf_reset(&t);
 	if (last == CHART_PACKETS) {
 		text_si(&t, size);
@@ -301,8 +301,8 @@ section_chart(struct buf *b, const struct story *s, const struct budget *g, size
 	buf_printf(&what, "%s", s->ri->series != NULL ? "The host" : s->on_link ? "The link" : "All traffic");
 	c.id = buf_text(&id);
 	c.what = buf_text(&what);
-	buf_printf(b, "<h2>%s, second by second</h2><p class=sub>Offered load%s, in bit/s", c.what,
-	           s->on_link ? " towards the customers" : "");
+	buf_printf(b, "<h2>%s, second by second</h2><p class=sub>Offered load%s, %s", c.what,
+	           s->on_link ? " towards the customers" : "", chart_unit(&c));
 	if (c.to - c.from < s->series->n) {
 		buf_str(b, "; the ");
 		text_duration(b, (double)((c.to - c.from) * s->series->width_s));
@@ -325,7 +325,8 @@ section_traffic(struct buf *b, const struct report_input *in)
 		return;
 	c.series = in->series[0];
 	c.to = c.series->n;
-	buf_str(b, "<h2>The traffic, second by second</h2><p class=sub>All that was seen, in bit/s. Times are UTC.</p>");
+	buf_printf(b, "<h2>The traffic, second by second</h2><p class=sub>All that was seen, %s. Times are UTC.</p>",
+	           chart_unit(&c));
 	chart_stack(b, &c);
 }
 

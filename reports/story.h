@@ -46,8 +46,10 @@ double story_max(const struct story *s, enum evidence_key k);
 void story_html(struct buf *b, const char *marked);
 void story_plain(struct buf *b, const char *marked, bool utf8);
 
-/* Incidents by severity, then the earliest; `order` has room for all. */
+/* Incidents by severity, then bytes, then the earliest; `order` has room for all. */
 void story_order(const struct report_input *in, size_t *order);
+/* The subjects suffer it; what they asked is no part of it. */
+bool story_is_victim(const struct story *s);
 bool story_is_ours(const struct report_input *in, const struct addr *a);
 
 #endif

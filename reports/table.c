@@ -333,7 +333,7 @@ section_talkers(struct buf *b, const struct report_input *in)
 	if (panes == 0)
 		return;
 	buf_str(b, "<h2>The loudest of all traffic</h2><p class=sub>Whether named or not: many bytes, or large packets, are no "
-	           "guilt. Only what an alert names is in colour.</p><div class=\"card long\"><div class=tabs>");
+	           "guilt. Only what an alert names is in colour.</p><div class=\"card long talk\"><div class=tabs>");
 	panes = 0;
 	for (size_t o = 0; o < TALKER_ORDERS; o++)
 		if (in->talkers[o].n > 0)

@@ -73,6 +73,24 @@ text_html(struct buf *b, const char *s)
 	}
 }
 
+/* What stands for the few signs damp itself writes, on a terminal without them. */
+static const char *
+ascii_for(int32_t c)
+{
+	switch (c) {
+	case 0xa0: return " ";
+	case 0xb7: return "-";
+	case 0xd7: return "x";
+	case 0xf7: return "/";
+	case 0x2013: return "-";
+	case 0x2026: return "...";
+	case 0x2192: return "->";
+	case 0x2264: return "<=";
+	case 0x2265: return ">=";
+	default: return "?";
+	}
+}
+
 void
 text_plain(struct buf *b, const char *s, bool utf8)
 {
@@ -82,8 +100,10 @@ text_plain(struct buf *b, const char *s, bool utf8)
 	for (; *p != '\0'; p += n) {
 		int32_t c = utf8_next(p, &n);
 
-		if (c < 0 || unsafe(c) || (c >= 0x80 && !utf8))
+		if (c < 0 || unsafe(c))
 			buf_char(b, '?');
+		else if (c >= 0x80 && !utf8)
+			buf_str(b, ascii_for(c));
 		else
 			buf_bytes(b, p, n);
 	}

@@ -39,8 +39,8 @@ squares(struct buf *b, const struct prefix *p, const uint32_t *hit, size_t n, un
 	size_t across = n < ACROSS ? n : ACROSS, down = n / across;
 	char tmp[ADDR_TEXT];
 
-	buf_printf(b, "<svg class=map viewBox=\"0 0 %zu %zu\" role=\"img\"><title>The named addresses in their prefix</title>"
-	              "<path d=\"", across * 10, down * 10);
+	buf_printf(b, "<svg class=map style=\"max-width:%zupx\" viewBox=\"0 0 %zu %zu\" role=\"img\"><title>The named addresses in their prefix</title>"
+	              "<path d=\"", across * 18, across * 10, down * 10);
 	for (size_t y = 0; y < down; y++)
 		buf_printf(b, "M0 %zuh%zu", y * 10 + 5, across * 10);
 	buf_str(b, "\" stroke=\"var(--soft)\" stroke-width=\"9\" stroke-dasharray=\"9 1\"/>");

@@ -1,9 +1,10 @@
 /* Replay of logged queries.
  *
  * xt_recent as the kernel has it: a query is dropped when the source sent at least N matching ones
- * in the last S seconds, dropped ones included (--update refreshes on a drop, --set on a pass); a
- * new source in a full list pushes out the one heard longest ago.  So a source's state is only
- * the time of its Nth last query: the log itself, chained per source, holds it.
+ * in the last S seconds, dropped ones included (--update refreshes on a drop, --set on a pass).
+ * So a source's state is only the time of its Nth last query: the log itself, chained per source,
+ * holds it.  A full list would push out the source heard longest ago; the lists are sized here from
+ * all sources of the same log, so that none is ever full.
  */
 #include "rules/backtest.h"
 
@@ -14,21 +15,15 @@
 #include "base/err.h"
 #include "base/timefmt.h"
 
-enum { NONE = -1, SHARDS_MAX = 64 };
+enum { SHARDS_MAX = 64 };
 
 struct source {
 	struct addr key;
 	int32_t oldest, newest; /* the last `held` queries, a chain through the log */
 	uint32_t held;
-	int32_t older, newer;   /* neighbours in the list's order of last use */
-	bool listed, seen, lost;
+	bool seen, lost;
 	double tokens;
 	int64_t last_ns;
-};
-
-struct list {
-	int32_t first, last;
-	uint32_t n;
 };
 
 struct replay {
@@ -41,7 +36,6 @@ struct replay {
 	uint64_t *hash;   /* scratch for names */
 	uint64_t name[MATCH_MAX]; /* per match: the hash its name goes by in the log */
 	bool name_known[MATCH_MAX];
-	struct list list[2][SHARDS_MAX];
 };
 
 struct addr
@@ -165,7 +159,7 @@ collect_sources(struct replay *r)
 	while (unique-- > 0) { /* backwards, so that no key is overwritten before it is read */
 		struct addr k = key[unique];
 
-		r->source[unique] = (struct source){.key = k, .oldest = NONE, .newest = NONE, .older = NONE, .newer = NONE};
+		r->source[unique] = (struct source){.key = k};
 	}
 }
 
@@ -214,47 +208,14 @@ choose(const struct replay *r, bool v4)
 	return l;
 }
 
-static void
-list_remove(struct replay *r, struct list *l, int32_t at)
-{
-	struct source *s = &r->source[at];
-
-	*(s->older != NONE ? &r->source[s->older].newer : &l->first) = s->newer;
-	*(s->newer != NONE ? &r->source[s->newer].older : &l->last) = s->older;
-	s->older = s->newer = NONE;
-	s->listed = false;
-	l->n--;
-}
-
-static void
-list_append(struct replay *r, struct list *l, int32_t at)
-{
-	struct source *s = &r->source[at];
-
-	s->older = l->last;
-	s->newer = NONE;
-	*(l->last != NONE ? &r->source[l->last].newer : &l->first) = at;
-	l->last = at;
-	s->listed = true;
-	l->n++;
-}
-
 /* One query through a `recent` list; true when it is dropped. */
 static bool
-recent(struct replay *r, struct list *l, int32_t at, int32_t entry)
+recent(struct replay *r, struct source *s, int32_t entry)
 {
 	const struct rule_policy *p = &r->q->policy;
 	const struct logged_query *log = r->q->log;
-	struct source *s = &r->source[at];
 	bool drop = s->held == p->queries && log[s->oldest].t_ns >= log[entry].t_ns - (int64_t)p->seconds * NS_PER_S;
 
-	if (s->listed) {
-		list_remove(r, l, at);
-	} else if (l->n >= p->list_size && l->first != NONE) {
-		r->source[l->first].held = 0;
-		list_remove(r, l, l->first);
-	}
-	list_append(r, l, at);
 	if (s->held == 0)
 		s->oldest = entry;
 	else
@@ -296,7 +257,7 @@ dropped(struct replay *r, int32_t entry)
 	if (s == NULL)
 		return false;
 	if (lay->kind != LIMIT_HASH)
-		drop = recent(r, &r->list[addr_is_v4(&key)][rule_shard(lay, &key)], (int32_t)(s - r->source), entry);
+		drop = recent(r, s, entry);
 	if (!drop && (lay->kind == LIMIT_HASH || r->sizing->backstop))
 		drop = bucket(r, s, l->t_ns);
 	s->lost |= drop;
@@ -306,9 +267,6 @@ dropped(struct replay *r, int32_t entry)
 static void
 run(struct replay *r, struct backtest *e)
 {
-	for (size_t f = 0; f < 2; f++)
-		for (size_t i = 0; i < SHARDS_MAX; i++)
-			r->list[f][i] = (struct list){NONE, NONE, 0};
 	e->known = r->q->log_n > 0 && r->plan->matches > 0;
 	for (size_t i = 0; e->known && i < r->q->log_n; i++) {
 		const struct logged_query *l = &r->q->log[i];

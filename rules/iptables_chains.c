@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 enum {
-	STRING_MAX = 128,       /* longest xt_string pattern, bytes */
+	STRING_MAX = 127,       /* longest pattern iptables takes, bytes; the kernel holds one more */
 	ANSWER_DNS_BYTES = 1000, /* ordinary answers stay below (EDNS 1232 is the usual limit) */
 	ANSWER_UDP_BYTES = 200,
 	HASH_SIZE = 4096, HASH_MAX = 65536,
@@ -61,8 +61,8 @@ match_any(struct ipt *w)
 }
 
 /* Name, type and class as bytes in any case (0x20), and the type and class once more where they
- * must stand if this is the whole name: else "org DNSKEY" would hit all of org.  xt_string holds
- * 128 bytes; of a longer name its end. */
+ * must stand if this is the whole name: else "org DNSKEY" would hit all of org.  A pattern
+ * holds 127 bytes; of a longer name its end. */
 static void
 match_name(struct ipt *w, const struct rule_match *m)
 {
@@ -90,7 +90,7 @@ matches(struct ipt *w)
 
 		buf_printf(w->b, "# %s %s%s\n", match_type_text(m->qtype, type),
 			m->name_len > 0 ? match_name_text(m, name) : "(any name)",
-			m->name_len > STRING_MAX - 4 ? " (matched by its last 124 bytes and its length)" : "");
+			m->name_len > STRING_MAX - 4 ? " (matched by its last 123 bytes and its length)" : "");
 		if (m->name_len > 0)
 			match_name(w, m);
 		else

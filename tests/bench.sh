@@ -71,7 +71,8 @@ ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", (b > 0 ? a / b : 0) }'
 
 replay() { echo "$damp" replay -q --threads "$1" --alerts "$dir/alerts.tmp" --stats "$dir/stats.tmp" "$2"; }
 
-printf '%s packets each, %s runs, the smallest counts; %s\n' "$packets" "$runs" "$(uname -m), $(nproc) cores"
+printf "%s packets each, %s runs, the smallest counts; %s, load %s\n" "$packets" "$runs" "$(uname -m), $(nproc) cores" \
+	"$(cut -d" " -f1 /proc/loadavg)"
 printf '%-44s %9s     %-8s\n' figure measured target
 
 cat "$dir/mixed.pcap" >/dev/null

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Attacks whose truth is known: each labelled subject must be named once, with the right kind, and nobody else.
-# Every line runs twice: as a stranger would (no configuration) and knowing the networks and resolvers.
+# SEED=N gives other traffic of the same kind.  Every line runs twice: as a stranger would (no configuration) and knowing the networks and resolvers.
 set -u
 damp=${DAMP:-build/damp} gen=${GEN:-build/damp-gen} here=$(dirname "$0")
 dir=$(mktemp -d)
@@ -13,7 +13,7 @@ abuser=dns-amplification-abuser victim=dns-amplification-victim udp=udp-amplific
 run() {
 	local name=$1 duration=$2 required=$3 allowed=$4 mode
 	shift 4
-	"$gen" --seed 7 --duration "$duration" --snaplen 200 --labels "$dir/labels" -o "$dir/c.pcap" "$@" 2>"$dir/log" ||
+	"$gen" --seed "${SEED:-7}" --duration "$duration" --snaplen 200 --labels "$dir/labels" -o "$dir/c.pcap" "$@" 2>"$dir/log" ||
 		{ cat "$dir/log"; echo "not ok scenario_$name"; return; }
 	for mode in bare known; do
 		local args=()

@@ -227,8 +227,9 @@ def check_print(b, name, out):
         f.write(pdf)
     pages = len(re.findall(rb"/Type\s*/Page\b", pdf))
     say(pdf.startswith(b"%PDF") and pages >= 1, f"{name}: prints", f"{pages} pages")
-    b.view(794, False, "print")
-    hidden = b.run("[...document.querySelectorAll('.pane,tr.more')].filter(e=>!e.checkVisibility()&&!e.closest('details.fig')).length")
+    b.view(718, False, "print")  # A4 less its margins
+    say(not b.run(OVERFLOW), f"{name}: print fits the paper", str(b.run(OVERFLOW)))
+    hidden = b.run("[...document.querySelectorAll('.pane,tr.more')].filter(e=>!e.checkVisibility()&&!e.closest('details.fig,.talk')).length")
     say(hidden == 0 or b.run("!!document.querySelector('details.inc')"), f"{name}: print shows all panes and rows", str(hidden))
 
 

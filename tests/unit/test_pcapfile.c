@@ -133,6 +133,7 @@ read_all(struct source *src)
 			s.caplen = p->caplen;
 			s.wirelen = p->wirelen;
 			s.link = p->link;
+			assert_int_equal(p->input, 5);
 		}
 	}
 	source_progress(src, &progress);
@@ -146,7 +147,7 @@ static bool
 run(void)
 {
 	char path[] = "/tmp/damp-test-XXXXXX";
-	struct source_events ev = {damage, &s};
+	struct source_events ev = {damage, &s, 5};
 	int fd = mkstemp(path);
 	struct source *src;
 
@@ -297,7 +298,7 @@ test_not_captures(void **state)
 static void
 test_pipe(void **state)
 {
-	struct source_events ev = {damage, &s};
+	struct source_events ev = {damage, &s, 5};
 	struct source *src;
 	struct block b;
 	char path[32];

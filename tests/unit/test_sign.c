@@ -26,6 +26,8 @@ setup(void **state)
 	return mkdtemp(dir) != NULL && sign_init() == 0 ? 0 : -1;
 }
 
+static int run(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 static int
 run(const char *format, ...)
 {
