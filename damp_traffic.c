@@ -295,7 +295,7 @@ read_files(struct session *s, const struct config *c, int n, char **files, doubl
 {
 	struct run r = {.config = c, .output = s->output, .progress = isatty(STDERR_FILENO) && !c->quiet};
 	const struct pipeline_events ev = {on_pause, &r};
-	const struct source_events damage = {output_damage, s->output};
+	const struct source_events damage = {.damage = output_damage, .ctx = s->output};
 	bool good = true;
 	char why[256];
 
@@ -396,7 +396,7 @@ watch(struct session *s, const struct config *c)
 {
 	struct run r = {.config = c, .output = s->output};
 	const struct pipeline_events ev = {on_pause, &r};
-	const struct source_events damage = {output_damage, s->output};
+	const struct source_events damage = {.damage = output_damage, .ctx = s->output};
 	struct source *source;
 	char why[256];
 	int err;

@@ -128,7 +128,7 @@ config_init(struct config *c, const struct config_events *ev)
 	*c = (struct config){
 		.ev = ev != NULL ? *ev : none,
 		.policy = {2, 5, 3600, 100},
-		.memory_bytes = UINT64_C(512000000),
+		.memory_bytes = UINT64_C(256000000),
 		.color = true,
 	};
 }

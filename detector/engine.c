@@ -19,7 +19,7 @@ enum {
 	LIVE_TICKS = 700, /* after so many ticks without traffic every window is empty and every alert closed */
 };
 
-/* Splits the budget: the fixed tables, a quarter for watches, the rest for hosts and pairs one to one. */
+/* Splits the budget: the fixed tables, a quarter for watches, the rest for two hosts a pair. */
 static void
 sizes(size_t memory, uint32_t *hosts, uint32_t *pairs, uint32_t *watches)
 {
@@ -28,9 +28,9 @@ sizes(size_t memory, uint32_t *hosts, uint32_t *pairs, uint32_t *watches)
 
 	*watches = (uint32_t)(pool / sizeof(struct watch) < WATCHES ? pool / sizeof(struct watch) : WATCHES);
 	left -= *watches * sizeof(struct watch);
-	for (*hosts = 1 << 9; (size_t)*hosts * 2 * SHARDS * (72 + 20) <= left && *hosts < 1 << 22; *hosts *= 2)
+	for (*hosts = 1 << 9; (size_t)*hosts * 2 * SHARDS * (72 + 10) <= left && *hosts < 1 << 22; *hosts *= 2)
 		;
-	*pairs = *hosts;
+	*pairs = *hosts / 2;
 }
 
 struct region {
