@@ -18,11 +18,38 @@ static const char *const vectors[] = {
 };
 
 static const char *const signal_names[] = {
-	"other", "baf", "paf", "bpp", "pps", "bps", "qps", "mean_response", "amplified_responses", "responses",
-	"fragments", "fragment_pps", "fragment_share", "any_qps", "any_queries", "matched_share", "unmatched_share",
-	"repeat_share", "repeat_within_ttl", "peers", "sources", "persistence", "cusum", "link_share", "windows",
-	"size", "rate", "mismatch", "names", "answer_size", "query_rate", "baseline", "active_minutes",
-	"later_per_first", "error_share", "clients",
+	"other", "any_rate", "baf", "clients_share", "flood", "fresh_share", "headless_share", "large_answers",
+	"matched_share", "mean_size", "packets", "rate", "repeat_share", "sources", "unanswered_share", "unmatched_share",
+};
+
+/* As the detectors put them; what is not here is called by its signal's name. */
+static const char *const labels[] = {
+	"",
+	"ANY queries with large answers",
+	"Answers \xc3\xb7 queries, bytes at IP level",
+	"Answers \xc3\xb7 requests, bytes at IP level",
+	"Strangers per large answer: few are hit hard",
+	"Packets, when very many sources answer",
+	"From addresses not seen before",
+	"Without a first fragment",
+	"Large answers drawn",
+	"Large answers received",
+	"Large answers to strangers",
+	"Its own queries explain the answers",
+	"Mean answer, bytes at IP level",
+	"Mean size, bytes at IP level",
+	"Answer packets received",
+	"Answer packets to strangers",
+	"DNS queries received",
+	"Later UDP fragments of no known service",
+	"Towards strangers",
+	"Asks again while it still holds the answer (TTL left)",
+	"The same answer again while it is still valid",
+	"Different sources of them",
+	"Different sources",
+	"Queries without an answer",
+	"Answers it did not ask for",
+	"Large answers it did not ask for",
 };
 
 static const char *const natures[] = {"other", "size", "rate", "persistence", "mismatch", "names"};
@@ -178,7 +205,9 @@ read_signals(const json_t *list, struct alert *a)
 		struct signal *s = &a->signals[a->signals_n++];
 
 		s->name = WORD(signal_names, text_of(o, "name"));
-		s->label = s->name; /* labels are prose and change; the name says what it is */
+		s->label = WORD(labels, text_of(o, "label"));
+		if (s->label[0] == '\0')
+			s->label = s->name;
 		s->nature = WORD(natures, text_of(o, "nature"));
 		s->unit = WORD(units, text_of(o, "unit"));
 		s->value = number_of(o, "value");

@@ -43,8 +43,10 @@ sample_alert(uint64_t n)
 	alert_evidence_add(&a, EV_QUERY_PACKETS, 1000, 1000);
 	alert_evidence_add(&a, EV_BAF, 63.954, 990);
 	alert_evidence_add(&a, EV_MATCHED_SHARE, 0.9981, 0);
-	a.signals[0] = (struct signal){"baf", "baf", "size", "x", 63.9, 60.1, 67.25, 10, false, true, true};
-	a.signals[1] = (struct signal){"matched_share", "matched_share", "mismatch", "%", 0.2, 0.2, 0.2, 0.5, true, false, true};
+	a.signals[0] = (struct signal){"baf", "Answers \xc3\xb7 queries, bytes at IP level", "size", "x",
+	                               63.9, 60.1, 67.25, 10, false, true, true};
+	a.signals[1] = (struct signal){"matched_share", "Its own queries explain the answers", "mismatch", "%",
+	                               0.2, 0.2, 0.2, 0.5, true, false, true};
 	a.signals_n = 2;
 	(void)addr_parse("192.0.2.7", &a.peers[0].addr);
 	a.peers[0].responses = 12;

@@ -200,6 +200,7 @@ test_unknown_words(void **state)
 	a.vector = "telepathy";
 	a.signals[0].name = "aura";
 	a.signals[0].unit = "furlong";
+	a.signals[1].label = "worded anew";
 	a.reason = "boredom";
 	line = finished(&a, &x);
 	assert_int_equal(line_parse(line, strlen(line), &b, why, sizeof(why)), 0);
@@ -209,6 +210,8 @@ test_unknown_words(void **state)
 	assert_string_equal(b.signals[0].unit, "");
 	assert_string_equal(b.reason, "other");
 	assert_string_equal(b.signals[1].name, "matched_share");
+	assert_string_equal(b.signals[1].label, "matched_share");
+	assert_string_equal(b.signals[0].label, a.signals[0].label);
 }
 
 static void
