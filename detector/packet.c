@@ -1,0 +1,397 @@
+/* The per-packet work.  Everything here is written around cache misses: the tables are far
+ * larger than the caches and a packet touches two hosts and often a pair, so flows go in chunks
+ * and each pass over a chunk only asks for the memory that the next one needs.  The last pass
+ * decides everything anew and in input order, so chunks never show in a result.
+ */
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "detector/tables.h"
+
+enum {
+	CHUNK = 32,
+	QUERY_LIFE = 10,     /* ticks for which a query explains answers */
+	TTL_UNKNOWN = 30,    /* ticks a client is taken to hold an answer whose records were cut off */
+	TTL_LEAST = 2,       /* asking again so soon is no use of an answer, whatever its TTL */
+	TTL_MOST = 3600,
+};
+
+static bool
+asked_lately(const struct shard *s, const struct shard_env *env, const struct pair *p)
+{
+	uint32_t last = s->pair_slot[p->slot].last_query;
+
+	return last != 0 && env->tick + 1 - last <= QUERY_LIFE;
+}
+
+/* --- DNS -------------------------------------------------------------------------------------- */
+
+static uint64_t
+name_hash(const struct dns_view *v, uint64_t seed)
+{
+	uint8_t low[DNS_NAME_WIRE + 1];
+	size_t n = v->name_len;
+
+	if (n == 0)
+		return 0;
+	/* label lengths are below 64 and never letters, so the whole name can be folded blindly
+	 * (0x20 randomisation must not make new names) */
+	for (size_t i = 0; i < n; i++)
+		low[i] = (uint8_t)(v->name[i] >= 'A' && v->name[i] <= 'Z' ? v->name[i] + 32 : v->name[i]);
+	return XXH3_64bits_withSeed(low, n, seed) | 1;
+}
+
+static void
+open_put(struct shard *s, uint64_t hash, uint32_t bytes, uint32_t tick)
+{
+	struct open_query *set = &s->open[hash & (OPEN_QUERIES - 1) & ~3u], *o = set;
+
+	for (int i = 0; i < 4; i++) {
+		if (set[i].tag == (uint32_t)(hash >> 32) || set[i].bytes == 0) {
+			o = &set[i];
+			break;
+		}
+		if ((uint16_t)(tick - set[i].tick) > (uint16_t)(tick - o->tick))
+			o = &set[i];
+	}
+	*o = (struct open_query){(uint32_t)(hash >> 32), (uint16_t)(bytes < UINT16_MAX ? bytes : UINT16_MAX), (uint16_t)tick};
+}
+
+/* Bytes of the query that this answer belongs to; 0: none was seen lately.  One query explains one answer. */
+static uint32_t
+open_take(struct shard *s, uint64_t hash, uint32_t tick)
+{
+	struct open_query *set = &s->open[hash & (OPEN_QUERIES - 1) & ~3u];
+
+	for (int i = 0; i < 4; i++)
+		if (set[i].bytes != 0 && set[i].tag == (uint32_t)(hash >> 32)) {
+			uint32_t bytes = set[i].bytes;
+			bool young = (uint16_t)(tick - set[i].tick) <= QUERY_LIFE;
+
+			set[i].bytes = 0;
+			return young ? bytes : 0;
+		}
+	return 0;
+}
+
+/* Does the client still hold an answer to this question?  Then it has it for `ttl` more seconds. */
+static bool
+held_again(struct shard *s, uint64_t hash, uint32_t tick, uint32_t ttl)
+{
+	struct held_answer *set = &s->held[hash & (HELD_ANSWERS - 1) & ~3u], *h = set;
+	bool held = false;
+
+	for (int i = 0; i < 4; i++) {
+		if (set[i].tag == (uint32_t)(hash >> 32)) {
+			h = &set[i];
+			held = h->expires > tick;
+			break;
+		}
+		if (set[i].expires < h->expires)
+			h = &set[i];
+	}
+	*h = (struct held_answer){(uint32_t)(hash >> 32), tick + ttl};
+	return held;
+}
+
+static uint32_t
+name_keep(struct shard *s, const struct dns_view *v, uint64_t hash, uint32_t tick)
+{
+	struct name_slot *set = &s->name[hash & (NAME_SLOTS - 1) & ~3u], *n = set;
+
+	if (v->name_len == 0)
+		return 0;
+	for (int i = 0; i < 4; i++) {
+		if (set[i].hash == hash && set[i].qtype == v->qtype) {
+			set[i].tick = tick;
+			return (uint32_t)(&set[i] - s->name) + 1;
+		}
+		if (set[i].tick < n->tick)
+			n = &set[i];
+	}
+	*n = (struct name_slot){.hash = hash, .tick = tick, .qtype = v->qtype, .len = v->name_len};
+	for (size_t i = 0; i < v->name_len; i++)
+		n->wire[i] = (uint8_t)(v->name[i] >= 'A' && v->name[i] <= 'Z' ? v->name[i] + 32 : v->name[i]);
+	return (uint32_t)(n - s->name) + 1;
+}
+
+static bool
+common_type(uint16_t qtype)
+{
+	switch (qtype) {
+	case DNS_A: case DNS_AAAA: case DNS_PTR: case DNS_NS: case DNS_CNAME: case DNS_SOA: case DNS_MX:
+	case DNS_SRV: case DNS_DS: case DNS_HTTPS: case 64: return true;
+	default: return false;
+	}
+}
+
+/* Queries that a rule could match are remembered for its back-test. */
+static void
+log_query(struct shard *s, const struct shard_env *env, const struct flow *f, const struct dns_view *v)
+{
+	if (common_type(v->qtype) && !s->watch_common)
+		return;
+	struct logged_query *q = &s->log[s->log_next];
+
+	*q = (struct logged_query){.t_ns = f->start_ns, .client = f->src, .server = f->dst,
+		.name_hash = name_hash(v, env->seed), .qtype = v->qtype,
+		.ip_bytes = (uint16_t)(f->bytes < UINT16_MAX ? f->bytes : UINT16_MAX)};
+	s->log_next = (s->log_next + 1) % QUERY_LOG;
+	if (s->log_n < QUERY_LOG)
+		s->log_n++;
+}
+
+static void
+dns_query(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k)
+{
+	const struct ends e = ends_of(f, k, true);
+	struct pair *p = pair_get(s, env, &e, SERVICE_DNS, true, f);
+
+	s->sums.dns_queries++;
+	if (f->dns != NULL) {
+		if (f->dns->qtype == DNS_ANY) {
+			s->sums.any_queries++;
+			if (p != NULL)
+				p->any_queries += (uint32_t)f->packets;
+		}
+		log_query(s, env, f, f->dns);
+	}
+	if (p == NULL)
+		return;
+	p->queries += (uint32_t)f->packets;
+	p->query_bytes += f->bytes;
+	s->pair_slot[p->slot].last_query = env->tick + 1;
+	if (f->dns != NULL && p->crowd == CROWD_NONE)
+		open_put(s, mix(pair_hash(k->src, k->dst, SERVICE_DNS), f->dns->id), (uint32_t)f->bytes, env->tick);
+}
+
+static void
+large_answer(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k,
+    struct pair *p)
+{
+	const struct dns_view *v = f->dns;
+	uint64_t name = v != NULL ? name_hash(v, env->seed) : 0;
+	uint32_t asked = 0, ttl = TTL_UNKNOWN;
+
+	p->large++;
+	p->large_bytes += f->bytes;
+	if (p->first_ns == 0)
+		p->first_ns = f->start_ns;
+	if (v == NULL) {
+		p->large_size += (uint32_t)f->bytes;
+		if (asked_lately(s, env, p))
+			p->matched++;
+		return;
+	}
+	p->large_size += v->size;
+	asked = open_take(s, mix(pair_hash(k->dst, k->src, SERVICE_DNS), v->id), env->tick);
+	if (asked != 0) {
+		p->matched++;
+		p->large_query_bytes += asked;
+	}
+	if (name != 0) {
+		struct dns_records r;
+
+		dns_view_records(v, &r);
+		if (r.min_ttl != UINT32_MAX)
+			ttl = r.min_ttl < TTL_LEAST ? TTL_LEAST : r.min_ttl < TTL_MOST ? r.min_ttl : TTL_MOST;
+		if (held_again(s, mix(k->dst, name + v->qtype), env->tick, ttl))
+			p->repeat++;
+		p->name = name_keep(s, v, name, env->tick);
+		if (common_type(v->qtype))
+			s->watch_common = true;
+	}
+}
+
+static void
+dns_answer(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k)
+{
+	const struct ends e = ends_of(f, k, false);
+	struct pair *p;
+	uint32_t size;
+
+	s->sums.dns_answers++;
+	s->sums.dns_answer_bytes += f->bytes;
+	/* what is no DNS at all but comes from port 53 is judged by its size on the wire */
+	size = f->dns != NULL ? f->dns->size : (uint32_t)(f->packets > 0 ? f->bytes / f->packets : 0) > 28 ?
+	    (uint32_t)(f->bytes / f->packets) - 28 : 0;
+	p = pair_get(s, env, &e, SERVICE_DNS, false, f);
+	if (p == NULL)
+		return;
+	p->answers++;
+	p->answer_packets += (uint32_t)f->packets;
+	p->answer_bytes += f->bytes;
+	if (size >= env->large_answer)
+		large_answer(s, env, f, k, p);
+}
+
+/* --- other services and fragments --------------------------------------------------------------- */
+
+static void
+other_service(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k)
+{
+	if ((k->dir & FLOW_ASKS) != 0) {
+		const struct ends e = ends_of(f, k, true);
+		struct pair *p = pair_get(s, env, &e, k->service, true, f);
+
+		if (p != NULL) {
+			p->queries += (uint32_t)f->packets;
+			p->query_bytes += f->bytes;
+			s->pair_slot[p->slot].last_query = env->tick + 1;
+		}
+	}
+	if ((k->dir & FLOW_ANSWERS) != 0) {
+		const struct ends e = ends_of(f, k, false);
+		struct pair *p = pair_get(s, env, &e, k->service, false, f);
+
+		if (p == NULL)
+			return;
+		p->answers += (uint32_t)f->packets;
+		p->answer_packets += (uint32_t)f->packets;
+		p->answer_bytes += f->bytes;
+		if (p->first_ns == 0)
+			p->first_ns = f->start_ns;
+		if (asked_lately(s, env, p))
+			p->matched += (uint32_t)f->packets;
+	}
+}
+
+/* Value in the fragment table: service and direction of the first fragment. */
+enum { HEAD_OTHER = 0xff };
+
+static void
+later_fragment(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k)
+{
+	uint32_t head = fragment_table_get(&s->fragments, mix(k->src, k->dst + f->frag_id), env->tick);
+	uint8_t service = (uint8_t)(head >> 8);
+	bool asks = (head & FLOW_ASKS) != 0 && (head & FLOW_ANSWERS) == 0;
+	struct pair *p;
+
+	if (head == 0 || service == HEAD_OTHER) {
+		service = SERVICE_FRAGMENT;
+		asks = false;
+	}
+	const struct ends e = ends_of(f, k, asks);
+
+	p = pair_get(s, env, &e, service, asks, f);
+	if (p == NULL)
+		return;
+	if (service == SERVICE_FRAGMENT) {
+		p->answers += (uint32_t)f->packets;
+		if (p->first_ns == 0)
+			p->first_ns = f->start_ns;
+		p->matched += head != 0 ? (uint32_t)f->packets : 0; /* a head was seen */
+	}
+	if (asks) {
+		p->query_bytes += f->bytes;
+		return;
+	}
+	if (service == SERVICE_DNS)
+		s->sums.dns_answer_bytes += f->bytes;
+	p->answer_packets += (uint32_t)f->packets;
+	p->answer_bytes += f->bytes;
+	p->later_packets += (uint32_t)f->packets;
+	p->later_bytes += f->bytes;
+}
+
+static void
+first_fragment(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k)
+{
+	uint32_t value = k->service != SERVICE_NONE ? (uint32_t)k->service << 8 | k->dir : (uint32_t)HEAD_OTHER << 8;
+
+	fragment_table_put(&s->fragments, mix(k->src, k->dst + f->frag_id), env->tick, value);
+}
+
+/* --- a chunk ------------------------------------------------------------------------------------ */
+
+static inline bool
+needs_pair(const struct flow *f, const struct flow_key *k)
+{
+	return k->service != SERVICE_NONE ||
+	    (f->proto == FLOW_UDP && (f->flags & (FLOW_FRAG_FIRST | FLOW_FRAG_LATER)) != 0);
+}
+
+static void
+pair_work(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k)
+{
+	if ((f->flags & FLOW_FRAG_LATER) != 0) {
+		later_fragment(s, env, f, k);
+		return;
+	}
+	if ((f->flags & FLOW_FRAG_FIRST) != 0 && f->proto == FLOW_UDP)
+		first_fragment(s, env, f, k);
+	if (k->service == SERVICE_NONE)
+		return;
+	if (f->proto == FLOW_TCP) {
+		/* over TCP nothing is spoofed and a zone transfer is large by nature: counted, not judged */
+		if (k->dir == FLOW_ASKS)
+			s->sums.dns_queries++;
+		else
+			s->sums.dns_answers++;
+	} else if (k->service != SERVICE_DNS) {
+		other_service(s, env, f, k);
+	} else if (k->dir == FLOW_ASKS) {
+		dns_query(s, env, f, k);
+	} else {
+		dns_answer(s, env, f, k);
+	}
+}
+
+static uint64_t
+likely_pair(const struct flow_key *k)
+{
+	return (k->dir & FLOW_ASKS) != 0 ? pair_hash(k->src, k->dst, k->service) : pair_hash(k->dst, k->src, k->service);
+}
+
+void
+shards_ingest(struct shard *shards, const struct shard_env *env, const struct flow *flow, const struct flow_key *key,
+    size_t total, uint32_t mask)
+{
+	for (size_t at = 0; at < total; at += CHUNK) {
+		const struct flow *f = flow + at;
+		const struct flow_key *k = key + at;
+		size_t n = total - at < CHUNK ? total - at : CHUNK;
+
+		for (size_t i = 0; i < n; i++) {
+			__builtin_prefetch(host_bucket(&shards[shard_of(k[i].src)], k[i].src));
+			__builtin_prefetch(host_bucket(&shards[shard_of(k[i].dst)], k[i].dst));
+			if (k[i].service != SERVICE_NONE)
+				__builtin_prefetch(pair_bucket(&shards[k[i].pair_shard], likely_pair(&k[i])));
+		}
+		for (size_t i = 0; i < n; i++) {
+			struct shard *a = &shards[shard_of(k[i].src)], *b = &shards[shard_of(k[i].dst)];
+
+			const struct host *h = host_peek(a, k[i].src);
+
+			if (h != NULL)
+				__builtin_prefetch(h, 1);
+			else
+				countmin_prefetch(&a->seen, k[i].src);
+			h = host_peek(b, k[i].dst);
+			if (h != NULL)
+				__builtin_prefetch(h, 1);
+			if (k[i].service != SERVICE_NONE) {
+				struct shard *s = &shards[k[i].pair_shard];
+				uint64_t hash = likely_pair(&k[i]);
+				const struct pair_slot *slot = pair_peek(s, hash);
+
+				if (slot != NULL)
+					__builtin_prefetch(slot, 1);
+				else
+					countmin_prefetch(&s->seen, hash);
+			}
+		}
+		for (size_t i = 0; i < n; i++) {
+			unsigned int a = shard_of(k[i].src), b = shard_of(k[i].dst);
+
+			if ((mask >> a & 1) != 0)
+				host_count(&shards[a], env, k[i].src, &f[i].src, &f[i], false);
+			if ((mask >> b & 1) != 0)
+				host_count(&shards[b], env, k[i].dst, &f[i].dst, &f[i], true);
+			if ((mask >> k[i].pair_shard & 1) != 0 && needs_pair(&f[i], &k[i]))
+				pair_work(&shards[k[i].pair_shard], env, &f[i], &k[i]);
+		}
+	}
+}
