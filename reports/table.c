@@ -240,7 +240,7 @@ section_who(struct buf *b, const struct story *s, const struct budget *g, size_t
 		for (size_t c = 0; c < COLUMNS; c++)
 			if (shown[c])
 				cell(b, &columns[inc->kind][c], a, most[c]);
-		buf_printf(b, "<td class=n>%s</td><td class=n>%d</td></tr>", time_clock(a->start_ns, tmp), a->severity);
+		buf_printf(b, "<td class=n>%s</td><td class=n>%d</td></tr>", story_clock(s->in, a->start_ns, tmp), a->severity);
 		rows++;
 	}
 	buf_str(b, "</tbody></table>");
