@@ -69,12 +69,12 @@ head(struct buf *b, const struct report_input *in, const size_t *order)
 }
 
 static void
-state_pill(struct buf *b, const struct incident *inc)
+state_pill(struct buf *b, const struct report_input *in, const struct incident *inc)
 {
 	char tmp[TIME_TEXT];
 
 	if (inc->closed_ns != 0)
-		buf_printf(b, "<span class=\"pill ok\">✓ Closed %s</span>", time_clock(inc->closed_ns, tmp));
+		buf_printf(b, "<span class=\"pill ok\">✓ Closed %s</span>", story_clock(in, inc->closed_ns, tmp));
 	else
 		buf_str(b, "<span class=\"pill warn\">● Still open</span>");
 }
@@ -94,7 +94,7 @@ bar(struct buf *b, const struct report_input *in)
 	if (in->incidents_n == 1) {
 		buf_printf(b, "<span>Incident <code>%s</code></span>", alert_id_text(in->incident[0].incident->id, id));
 		severity_pill(b, in->incident[0].incident);
-		state_pill(b, in->incident[0].incident);
+		state_pill(b, in, in->incident[0].incident);
 	} else if (in->incidents_n == 0) {
 		buf_str(b, "<span class=\"pill ok\">✓ No incident</span>");
 	}
@@ -212,7 +212,7 @@ index_row(struct buf *b, const struct story *s, size_t i)
 	buf_printf(b, i < DRAWN ? "<a href=\"#i%zu\">" : "<span>", i + 1);
 	text_html(b, buf_text(&who));
 	text_html(b, buf_text(&rest));
-	buf_printf(b, "%s</td><td class=n>%s</td><td class=n>", i < DRAWN ? "</a>" : "</span>", time_clock(s->inc->first_ns, tmp));
+	buf_printf(b, "%s</td><td class=n>%s</td><td class=n>", i < DRAWN ? "</a>" : "</span>", story_clock(s->in, s->inc->first_ns, tmp));
 	text_duration(b, (double)(s->inc->last_ns - s->inc->first_ns) / (double)NS_PER_S);
 	buf_str(b, "</td><td class=n>");
 	text_bytes(b, (double)s->inc->bytes);
@@ -269,7 +269,7 @@ page_many(struct buf *b, const struct report_input *in, const size_t *order)
 		buf_str(b, "</summary><p class=top>");
 		buf_printf(b, "<span>Incident <code>%s</code></span>", alert_id_text(s.inc->id, id));
 		severity_pill(b, s.inc);
-		state_pill(b, s.inc);
+		state_pill(b, in, s.inc);
 		buf_str(b, "</p>");
 		headline(b, &s, "<h2 class=big>", "</h2>");
 		body(b, &s, &g, i + 1);
@@ -293,7 +293,7 @@ page_none(struct buf *b, const struct report_input *in)
 	if (in->last_ns == 0) {
 		buf_str(b, "Not one packet could be read: this says nothing about the network.</p>");
 	} else {
-		buf_printf(b, "From <b>%s</b> to <b>%s</b> damp saw ", time_clock(in->first_ns, from), time_clock(in->last_ns, to));
+		buf_printf(b, "From <b>%s</b> to <b>%s</b> damp saw ", story_clock(in, in->first_ns, from), story_clock(in, in->last_ns, to));
 		text_count(b, in->packets);
 		buf_str(b, " packets of ");
 		text_count(b, in->hosts);

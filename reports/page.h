@@ -7,7 +7,7 @@
  * organisations) may hold any bytes: it is escaped here.
  *
  * The functions write bytes that depend on the input alone: no clock, no locale, no zone.  Times
- * are UTC.  They use about 300 kB of scratch memory besides the buffer.
+ * are UTC.  Besides the buffer they use a few kB of stack and eight bytes an incident.
  */
 #ifndef REPORTS_PAGE_H
 #define REPORTS_PAGE_H

@@ -184,7 +184,7 @@ section_when(struct buf *b, const struct story *s)
 	buf_printf(b, "<section><h2>What happened when</h2><p class=sub>%s, times are UTC.</p><div class=card><dl class=tl>",
 	           time_date(s->inc->first_ns, tmp));
 	for (size_t i = 0; i < n; i++) {
-		buf_printf(b, "<dt>%s</dt><dd>", time_clock(e[i].t_ns, tmp));
+		buf_printf(b, "<dt>%s</dt><dd>", story_clock(s->in, e[i].t_ns, tmp));
 		event_text(b, s, &e[i]);
 		buf_str(b, "</dd>");
 	}
@@ -295,7 +295,7 @@ section_sure(struct buf *b, const struct report_input *in)
 	buf_str(b, " packets, ");
 	text_bytes(b, (double)in->bytes);
 	if (in->last_ns != 0)
-		buf_printf(b, ", %s %s to %s", time_date(in->first_ns, day), time_clock(in->first_ns, from), time_clock(in->last_ns, to));
+		buf_printf(b, ", %s %s to %s", time_date(in->first_ns, day), time_clock(in->first_ns, from), story_clock(in, in->last_ns, to));
 	buf_str(b, "</dd>");
 	lost(b, in);
 	if (in->clock != NULL) {

@@ -63,7 +63,7 @@ figure_who(struct buf *b, const struct story *s)
 	if (s->ours)
 		buf_str(b, s->inc->kind == KIND_DNS_AMPLIFICATION_ABUSER ? "; own infected customers" : "; our own");
 	else if (s->hosts != 1)
-		buf_str(b, "outside our own prefixes");
+		buf_str(b, s->in->networks_n > 0 ? "outside our own prefixes" : "own prefixes were not given");
 	figure_close(b);
 }
 

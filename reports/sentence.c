@@ -123,11 +123,11 @@ story_headline(const struct story *s, struct buf *who, struct buf *rest)
 }
 
 static void
-clock_strong(struct buf *b, int64_t t_ns)
+clock_strong(const struct story *s, struct buf *b, int64_t t_ns)
 {
 	char tmp[TIME_TEXT];
 
-	buf_printf(b, STORY_STRONG "%s" STORY_PLAIN, time_clock(t_ns, tmp));
+	buf_printf(b, STORY_STRONG "%s" STORY_PLAIN, story_clock(s->in, t_ns, tmp));
 }
 
 static void
@@ -251,24 +251,24 @@ outcome(const struct story *s, struct buf *b)
 		buf_str(b, "; with the ");
 		buf_char(b, (char)tolower((unsigned char)m->text[0]));
 		text_plain(b, m->text[0] != '\0' ? m->text + 1 : "", true);
-		buf_printf(b, " at %s the load was gone " STORY_STRONG, time_clock(m->t_ns, tmp));
+		buf_printf(b, " at %s the load was gone " STORY_STRONG, story_clock(s->in, m->t_ns, tmp));
 		text_duration(b, (double)(s->relief_ns - m->t_ns) / (double)NS_PER_S);
 		buf_str(b, STORY_PLAIN " later.");
 		return;
 	}
 	if (s->relief_ns != 0)
-		buf_printf(b, "; its weight was gone at %s.", time_clock(s->relief_ns, tmp));
+		buf_printf(b, "; its weight was gone at %s.", story_clock(s->in, s->relief_ns, tmp));
 	else if (s->inc->closed_ns == 0)
 		buf_str(b, "; it still went on when this page was made.");
 	else
-		buf_printf(b, "; last seen at %s.", time_clock(s->inc->last_ns, tmp));
+		buf_printf(b, "; last seen at %s.", story_clock(s->in, s->inc->last_ns, tmp));
 }
 
 void
 story_paragraph(const struct story *s, struct buf *out)
 {
 	buf_str(out, "Since ");
-	clock_strong(out, s->inc->first_ns);
+	clock_strong(s, out, s->inc->first_ns);
 	deed(s, out);
 	moral(s, out);
 	if (s->loud_bps > 0 && !s->on_link) {

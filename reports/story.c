@@ -63,6 +63,21 @@ story_is_ours(const struct report_input *in, const struct addr *a)
 	return in->networks_n == 0 && addr_is_private(a);
 }
 
+const char *
+story_clock(const struct report_input *in, int64_t t_ns, char buf[TIME_TEXT])
+{
+	char clock[TIME_TEXT], first[TIME_TEXT], date[TIME_TEXT];
+
+	time_clock(t_ns, clock);
+	time_date(in->first_ns, first);
+	time_date(in->last_ns, date);
+	if (strcmp(first, date) == 0 && strcmp(time_date(t_ns, date), first) == 0)
+		snprintf(buf, TIME_TEXT, "%s", clock);
+	else
+		snprintf(buf, TIME_TEXT, "%.5s %.8s", time_date(t_ns, date) + 5, clock);
+	return buf;
+}
+
 static bool
 is_resolver(const struct report_input *in, const struct addr *a)
 {

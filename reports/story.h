@@ -6,6 +6,7 @@
 #ifndef REPORTS_STORY_H
 #define REPORTS_STORY_H
 
+#include "base/timefmt.h"
 #include "reports/page.h"
 
 #define STORY_STRONG "\1"
@@ -50,6 +51,8 @@ void story_plain(struct buf *b, const char *marked, bool utf8);
 void story_order(const struct report_input *in, size_t *order);
 /* The subjects suffer it; what they asked is no part of it. */
 bool story_is_victim(const struct story *s);
+/* "02:13:41", or "04-12 02:13:41" when the traffic crosses a midnight; returns buf. */
+const char *story_clock(const struct report_input *in, int64_t t_ns, char buf[TIME_TEXT]);
 bool story_is_ours(const struct report_input *in, const struct addr *a);
 
 #endif

@@ -59,12 +59,12 @@ tell_course(struct lines *l, const struct story *s, struct buf *b)
 	char tmp[TIME_TEXT], through[ADDR_TEXT];
 
 	label(l, "since");
-	buf_printf(b, "%s, named after ", time_clock(s->inc->first_ns, tmp));
+	buf_printf(b, "%s, named after ", story_clock(s->in, s->inc->first_ns, tmp));
 	text_duration(b, s->named_s);
 	if (s->relief_ns != 0)
-		buf_printf(b, ", load gone at %s", time_clock(s->relief_ns, tmp));
+		buf_printf(b, ", load gone at %s", story_clock(s->in, s->relief_ns, tmp));
 	if (s->inc->closed_ns != 0)
-		buf_printf(b, ", closed %s", time_clock(s->inc->closed_ns, tmp));
+		buf_printf(b, ", closed %s", story_clock(s->in, s->inc->closed_ns, tmp));
 	else
 		buf_str(b, ", still open");
 	flush(l, b);
@@ -304,7 +304,7 @@ summary_text(struct buf *out, const struct report_input *in, const struct summar
 			lines_wordsf(&l, INK_BAD, "%zu incident%s", in->incidents_n, in->incidents_n == 1 ? "" : "s");
 		text_duration(&b, (double)(in->last_ns - in->first_ns) / (double)NS_PER_S);
 		lines_wordsf(&l, INK_PLAIN, " in %s of traffic, %s %s to %s UTC", buf_text(&b), time_date(in->first_ns, tmp[0]),
-		             time_clock(in->first_ns, tmp[1]), time_clock(in->last_ns, tmp[2]));
+		             time_clock(in->first_ns, tmp[1]), story_clock(in, in->last_ns, tmp[2]));
 		buf_reset(&b);
 	}
 	lines_end(&l);

@@ -146,10 +146,14 @@ others(struct buf *b, const struct story *s)
 		if (a->kind == s->inc->kind)
 			continue;
 		buf_str(b, n++ == 0 ? "<div class=card><h3>Named in the same incident</h3><dl class=tl>" : "");
-		buf_printf(b, "<dt>%s</dt><dd><code>", alert_kind_text(a->kind));
-		subject(b, a);
-		buf_str(b, "</code> ");
-		text_html(b, a->message);
+		buf_printf(b, "<dt>%s</dt><dd>", alert_kind_text(a->kind));
+		if (a->message[0] != '\0') {
+			text_html(b, a->message); /* names its subject */
+		} else {
+			buf_str(b, "<code>");
+			subject(b, a);
+			buf_str(b, "</code>");
+		}
 		buf_str(b, "</dd>");
 	}
 	if (n > 0)
@@ -240,7 +244,7 @@ section_who(struct buf *b, const struct story *s, const struct budget *g, size_t
 		for (size_t c = 0; c < COLUMNS; c++)
 			if (shown[c])
 				cell(b, &columns[inc->kind][c], a, most[c]);
-		buf_printf(b, "<td class=n>%s</td><td class=n>%d</td></tr>", time_clock(a->start_ns, tmp), a->severity);
+		buf_printf(b, "<td class=n>%s</td><td class=n>%d</td></tr>", story_clock(s->in, a->start_ns, tmp), a->severity);
 		rows++;
 	}
 	buf_str(b, "</tbody></table>");

@@ -144,7 +144,9 @@ own(struct buf *b, const struct story *s)
 	struct buf note = {.max = 256};
 
 	six = in_ipv6(&note, s);
-	buf_printf(b, "<p class=sub>Which of our own addresses. %s</p>", buf_text(&note));
+	buf_printf(b, "<p class=sub>%s %s</p>",
+	           s->in->networks_n > 0 ? "Which of our own addresses." : "Which addresses; own prefixes were not given.",
+	           buf_text(&note));
 	for (size_t i = 0; i < s->in->networks_n && i < 16; i++)
 		if (addr_is_v4(&s->in->network[i].addr) && s->in->network[i].bits >= 104)
 			mapped += map(b, s, &s->in->network[i]);
@@ -270,7 +272,7 @@ section_where(struct buf *b, const struct story *s)
 	if (s->lead == NULL)
 		return;
 	buf_str(b, "<h2>Where</h2>");
-	if (s->ours)
+	if (s->ours || s->in->networks_n == 0)
 		own(b, s);
 	if (!s->ours || s->inc->kind != KIND_DNS_AMPLIFICATION_ABUSER)
 		foreign(b, s);

@@ -11,5 +11,5 @@ command -v python3 >/dev/null || { echo "skip page in a browser: no python3"; ex
 [ -x "$build/unit/test_report" ] || make -s "$build/unit/test_report" || { echo "not ok pages: cannot be built"; exit 1; }
 BUILD=$build "$build/unit/test_report" >/dev/null 2>&1 || { echo "not ok pages: test_report fails"; exit 1; }
 pages=()
-for p in customers victim none empty kinds hostile; do pages+=("$build/pages/$p.html"); done
+for p in customers victim none empty kinds hostile bare; do pages+=("$build/pages/$p.html"); done
 CHROMIUM=$chromium exec python3 tests/tools/browser.py check "${pages[@]}"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Attacks whose truth is known: each labelled subject must be named once, with the right kind, and nobody else.
-# SEED=N gives other traffic of the same kind.  Every line runs twice: as a stranger would (no configuration) and knowing the networks and resolvers.
+# Every line runs twice: as a stranger would (no configuration) and knowing the networks and resolvers.  SEED=N
+# gives other traffic of the same kind.
 set -u
 damp=${DAMP:-build/damp} gen=${GEN:-build/damp-gen} here=$(dirname "$0")
 dir=$(mktemp -d)

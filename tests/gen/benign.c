@@ -115,7 +115,7 @@ servers(struct gen *g, struct opts *o, struct town *t, uint64_t dns_micro)
 	}
 	if (authoritative > 0) {
 		a = host_server(&t->net, 10);
-		process_start(g, t, resident(g, t, &a, 0, 1232), authrate, act_authoritative);
+		process_start(g, t, resident(g, t, &a, 1 << 17, 1232), authrate, act_authoritative);
 	}
 }
 

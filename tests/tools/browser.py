@@ -222,12 +222,16 @@ def check_script(b, name):
 
 
 def check_print(b, name, out):
+    b.run("delete document.documentElement.dataset.theme")
     pdf = base64.b64decode(b.call("Page.printToPDF", printBackground=True, preferCSSPageSize=True)["data"])
     with open(out, "wb") as f:
         f.write(pdf)
     pages = len(re.findall(rb"/Type\s*/Page\b", pdf))
     say(pdf.startswith(b"%PDF") and pages >= 1, f"{name}: prints", f"{pages} pages")
-    b.view(718, False, "print")  # A4 less its margins
+    b.view(718, True, "print")  # A4 less its margins
+    b.run("document.documentElement.dataset.theme='dark'")
+    c = b.run(CONTRAST)
+    say(c["n"] > 10 and not c["bad"], f"{name}: ink on paper also from the dark theme", str(c["bad"]))
     say(not b.run(OVERFLOW), f"{name}: print fits the paper", str(b.run(OVERFLOW)))
     hidden = b.run("[...document.querySelectorAll('.pane,tr.more')].filter(e=>!e.checkVisibility()&&!e.closest('details.fig,.talk')).length")
     say(hidden == 0 or b.run("!!document.querySelector('details.inc')"), f"{name}: print shows all panes and rows", str(hidden))

@@ -34,6 +34,7 @@ struct load {
 	struct pollfd poll[SOURCES];
 	uint64_t sent, answered, truncated, bytes, errors;
 	uint32_t latency_us[LATENCIES];
+	uint8_t reply[REPLY_BYTES];
 	size_t latencies;
 };
 
@@ -147,11 +148,11 @@ ask(struct load *l, size_t i, int64_t now)
 static void
 receive(struct load *l, size_t i, int64_t now)
 {
-	static uint8_t reply[REPLY_BYTES];
 	struct source *s = &l->source[i];
+	const uint8_t *reply = l->reply;
 	ssize_t n;
 
-	while ((n = recv(l->poll[i].fd, reply, sizeof(reply), 0)) > 0) {
+	while ((n = recv(l->poll[i].fd, l->reply, sizeof(l->reply), 0)) > 0) {
 		unsigned int id = n >= 12 ? (unsigned int)reply[0] << 8 | reply[1] : 0;
 		int64_t *sent = &s->sent_us[id % PENDING];
 
@@ -216,43 +217,64 @@ report(struct load *l)
 	    (unsigned long long)l->bytes, (unsigned long long)l->errors, p50, p95);
 }
 
-int
-main(int argc, char **argv)
+static const char usage[] = "usage: dnsload [-4 SERVER] [-6 SERVER] [-n NAME] [-k HOSTS below it] [-q QTYPE] "
+	"[-e EDNS] [-r QUERIES/S each] [-d SECONDS] [-t TIMEOUT] [-s SEED] <ADDRESSES\n";
+
+static int
+options(struct load *l, int argc, char **argv)
 {
-	static struct load l = {.name = "ripe.net", .server4 = "10.53.0.53", .server6 = "2001:db8:53::53", .qtype = 255,
-	    .edns = 4096, .rate = 1, .duration_s = 5, .timeout_s = 2, .random = 88172645463325252ULL};
-	struct sigaction act = {.sa_handler = on_signal};
-	char line[128];
 	int c;
 
 	while ((c = getopt(argc, argv, "4:6:n:q:e:r:d:t:k:s:")) != -1) {
 		switch (c) {
-		case '4': l.server4 = optarg; break;
-		case '6': l.server6 = optarg; break;
-		case 'n': l.name = optarg; break;
-		case 'q': l.qtype = (unsigned int)atoi(optarg); break;
-		case 'e': l.edns = (unsigned int)atoi(optarg); break;
-		case 'r': l.rate = atof(optarg); break;
-		case 'd': l.duration_s = atof(optarg); break;
-		case 't': l.timeout_s = atof(optarg); break;
-		case 'k': l.names = (unsigned int)atoi(optarg); break;
-		case 's': l.random ^= strtoull(optarg, NULL, 10) * 2654435761u; break;
-		default:
-			fprintf(stderr, "usage: dnsload [-4 SERVER] [-6 SERVER] [-n NAME] [-k HOSTS below it] [-q QTYPE] "
-			    "[-e EDNS] [-r QUERIES/S each] [-d SECONDS] [-t TIMEOUT] [-s SEED] <ADDRESSES\n");
-			return 2;
+		case '4': l->server4 = optarg; break;
+		case '6': l->server6 = optarg; break;
+		case 'n': l->name = optarg; break;
+		case 'q': l->qtype = (unsigned int)atoi(optarg); break;
+		case 'e': l->edns = (unsigned int)atoi(optarg); break;
+		case 'r': l->rate = atof(optarg); break;
+		case 'd': l->duration_s = atof(optarg); break;
+		case 't': l->timeout_s = atof(optarg); break;
+		case 'k': l->names = (unsigned int)atoi(optarg); break;
+		case 's': l->random ^= strtoull(optarg, NULL, 10) * 2654435761u; break;
+		default: return -1;
 		}
 	}
-	if (l.rate <= 0 || strlen(l.name) > 200)
+	return l->rate > 0 && strlen(l->name) <= 200 ? 0 : -1;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct load *l = calloc(1, sizeof(*l));
+	struct sigaction act = {.sa_handler = on_signal};
+	char line[128];
+
+	if (l == NULL)
+		return 1;
+	l->name = "ripe.net";
+	l->server4 = "10.53.0.53";
+	l->server6 = "2001:db8:53::53";
+	l->qtype = 255;
+	l->edns = 4096;
+	l->rate = 1;
+	l->duration_s = 5;
+	l->timeout_s = 2;
+	l->random = 88172645463325252ULL;
+	if (options(l, argc, argv) < 0) {
+		fputs(usage, stderr);
+		free(l);
 		return 2;
+	}
 	while (fgets(line, sizeof(line), stdin) != NULL) {
 		line[strcspn(line, "\r\n")] = '\0';
 		if (line[0] != '\0')
-			add_source(&l, line);
+			add_source(l, line);
 	}
 	sigaction(SIGTERM, &act, NULL);
 	sigaction(SIGINT, &act, NULL);
-	run(&l);
-	report(&l);
+	run(l);
+	report(l);
+	free(l);
 	return 0;
 }

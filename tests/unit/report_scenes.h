@@ -246,7 +246,9 @@ scene_customers(void)
 		signals(a, 63.95);
 		snprintf(a->message, sizeof(a->message), "%s asks 10.53.0.53 for ANY ripe.net and draws 63.95 times the bytes", host);
 	}
-	c = add_incident(z, KIND_DNS_AMPLIFICATION_ABUSER, "dns", 0, 41);
+	snprintf(add_alert(z, 41, "10.53.0.53", KIND_DNS_AMPLIFICATION_REFLECTOR, ROLE_REFLECTOR)->message, ALERT_MESSAGE,
+	         "10.53.0.53 answers 41 hosts with 63.95 times the bytes they send");
+	c = add_incident(z, KIND_DNS_AMPLIFICATION_ABUSER, "dns", 0, 42);
 	c->through = z->resolver[0];
 	c->has_through = true;
 	snprintf(c->link, sizeof(c->link), "metro-3");

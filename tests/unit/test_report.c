@@ -126,6 +126,7 @@ test_customers(void **state)
 	(void)state;
 	assert_has(p, "<em>41 customers</em> behind metro-3 filled the link with amplified DNS answers through our own resolver</h1>");
 	assert_has(p, "ANY ripe.net");
+	assert_has(p, "<h3>Named in the same incident</h3>");
 	assert_has(p, "63.95");
 	assert_has(p, "chain 1204…1251");
 	assert_has(p, "damp verify --key res1.pub 2026-04-12.json");

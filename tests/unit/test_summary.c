@@ -170,6 +170,13 @@ test_summary_others(void **state)
 	assert_has(p, "still open");
 	free(p);
 	free(z);
+	z = scene_victim();
+	z->in.last_ns += 86400 * NS_PER_S;
+	p = summary(z, (struct summary_options){.utf8 = true});
+	assert_has(p, "in 1 d of traffic, 2026-04-12 02:12:00 to 04-13 02:32:00 UTC");
+	assert_has(p, "since    04-12 02:13:41, named after 2.1 s");
+	free(p);
+	free(z);
 	z = scene_many();
 	p = summary(z, (struct summary_options){.utf8 = true});
 	assert_has(p, "and 980 more incidents");
