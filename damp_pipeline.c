@@ -1,9 +1,10 @@
 /* From a source to the engine, on one thread or several.
  *
  * One thread: a block is read, decoded and worked through in pieces that stay in the cache.
- * Several: while the others decode the blocks of this round, the first thread reads the next
- * round's; then everybody works through the decoded flows, each on its own shards, up to the next
- * tick.  Both ways hand the same flows to the same shards in the same order, so the results are equal.
+ * Several: the blocks of a round are decoded as small tasks that any thread takes; then the decoded
+ * flows up to the next tick are worked through as a few tasks of some shards each.  Meanwhile one thread
+ * reads the blocks of the next round and joins in when it has them.  Both ways hand the same flows to
+ * the same shards in the same order, so the results are equal.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -37,7 +38,7 @@ struct stretch {
 	size_t n;
 };
 
-enum job { JOB_DECODE, JOB_INGEST, JOB_QUIT };
+enum job { JOB_DECODE, JOB_INGEST };
 
 struct pipeline {
 	struct engine *engine;
@@ -52,14 +53,24 @@ struct pipeline {
 	struct stretch plan[PLAN];
 	size_t plan_n;
 
-	/* the pool */
-	pthread_mutex_t lock;
+	/* Reading ahead: requested by the first thread, done by whoever comes first. */
+	struct source *source;
+	struct block *read_into;
+	size_t read_n;
+	int read_last;
+	atomic_int reading;         /* enum reading */
+
+	/* The tasks of one job; a thread takes the next until there are none.  One word says which job, how
+	 * many tasks and which is next, so that a late thread never mixes two jobs up. */
+	_Atomic uint64_t ticket;    /* tasks << 48 | job << 40 | next */
+	atomic_size_t done_tasks;
+	atomic_uint generation;     /* something new to do */
+	atomic_bool quit;
+	pthread_mutex_t lock;       /* only for those who sleep */
 	pthread_cond_t wake, done;
-	atomic_uint generation;     /* a new job */
-	atomic_uint busy;           /* helpers still at it */
-	atomic_size_t next_slice;
-	enum job job;
 };
+
+enum reading { READING_NOTHING, READING_WANTED, READING_NOW, READING_DONE };
 
 /* --- decoding --------------------------------------------------------------------------------------- */
 
@@ -81,47 +92,95 @@ add_stats(struct decode_stats *sum, struct decode_stats *s)
 	memset(s, 0, sizeof(*s));
 }
 
+/* --- reading ---------------------------------------------------------------------------------------- */
+
+/* Fills one round; returns the number of blocks, *last tells how the source answered at the end. */
+static size_t
+read_round(struct source *s, struct block *blocks, int *last)
+{
+	size_t n = 0;
+
+	*last = 0;
+	while (n < ROUND_BLOCKS) {
+		*last = source_read(s, &blocks[n]);
+		if (*last < 0)
+			break;
+		n++;
+		if (blocks[n - 1].now_ns != 0 || blocks[n - 1].n == 0)
+			break; /* live: what is there now is worked on now */
+	}
+	return n;
+}
+
+/* Does the wanted reading unless somebody else took it. */
+static void
+read_if_wanted(struct pipeline *p)
+{
+	int wanted = READING_WANTED;
+
+	if (!atomic_compare_exchange_strong(&p->reading, &wanted, READING_NOW))
+		return;
+	p->read_n = read_round(p->source, p->read_into, &p->read_last);
+	atomic_store(&p->reading, READING_DONE);
+	pthread_mutex_lock(&p->lock);
+	pthread_cond_broadcast(&p->done);
+	pthread_mutex_unlock(&p->lock);
+}
+
 /* --- the pool --------------------------------------------------------------------------------------- */
 
+/* Tasks of one job over the plan: twice as many as threads, so that nobody waits long for the last one. */
+static size_t
+shard_groups(const struct pipeline *p)
+{
+	return p->threads * 2 < SHARDS ? p->threads * 2 : SHARDS;
+}
+
 static uint32_t
-mask_of(const struct pipeline *p, unsigned int thread)
+group_mask(size_t group, size_t groups)
 {
 	uint32_t mask = 0;
 
-	for (unsigned int i = thread; i < SHARDS; i += p->threads)
+	for (size_t i = group; i < SHARDS; i += groups)
 		mask |= UINT32_C(1) << i;
 	return mask;
 }
 
 static void
-do_job(struct pipeline *p, enum job job, unsigned int thread)
+do_task(struct pipeline *p, enum job job, size_t task)
 {
 	if (job == JOB_DECODE) {
-		size_t i;
-
-		while ((i = atomic_fetch_add(&p->next_slice, 1)) < p->slices_n)
-			decode_slice(p, &p->slice[i]);
-	} else if (job == JOB_INGEST) {
-		uint32_t mask = mask_of(p, thread);
-
-		for (size_t i = 0; i < p->plan_n; i++)
-			engine_ingest(p->engine, p->plan[i].flow, p->plan[i].key, p->plan[i].n, mask);
+		decode_slice(p, &p->slice[task]);
+		return;
 	}
+	for (size_t i = 0; i < p->plan_n; i++)
+		engine_ingest(p->engine, p->plan[i].flow, p->plan[i].key, p->plan[i].n, group_mask(task, shard_groups(p)));
 }
 
-struct helper {
-	struct pipeline *p;
-	unsigned int thread;
-};
+static void
+take_tasks(struct pipeline *p)
+{
+	for (;;) {
+		uint64_t ticket = atomic_fetch_add(&p->ticket, 1);
+		size_t tasks = (size_t)(ticket >> 48), task = (size_t)(ticket & UINT32_MAX);
+
+		if (task >= tasks)
+			return;
+		do_task(p, (enum job)(ticket >> 40 & 0xff), task);
+		if (atomic_fetch_add(&p->done_tasks, 1) + 1 == tasks) {
+			pthread_mutex_lock(&p->lock);
+			pthread_cond_broadcast(&p->done);
+			pthread_mutex_unlock(&p->lock);
+		}
+	}
+}
 
 static void *
 helper_main(void *arg)
 {
-	struct helper h = *(struct helper *)arg;
-	struct pipeline *p = h.p;
+	struct pipeline *p = arg;
 	unsigned int seen = 0;
 
-	free(arg);
 	for (;;) {
 		for (int i = 0; i < SPINS && atomic_load_explicit(&p->generation, memory_order_acquire) == seen; i++)
 			__builtin_ia32_pause();
@@ -129,38 +188,37 @@ helper_main(void *arg)
 		while (atomic_load(&p->generation) == seen)
 			pthread_cond_wait(&p->wake, &p->lock);
 		seen = atomic_load(&p->generation);
-		enum job job = p->job;
 		pthread_mutex_unlock(&p->lock);
-		do_job(p, job, h.thread);
-		if (atomic_fetch_sub(&p->busy, 1) == 1) {
-			pthread_mutex_lock(&p->lock);
-			pthread_cond_signal(&p->done);
-			pthread_mutex_unlock(&p->lock);
-		}
-		if (job == JOB_QUIT)
+		if (atomic_load(&p->quit))
 			return NULL;
+		read_if_wanted(p);
+		take_tasks(p);
 	}
 }
 
 static void
-begin(struct pipeline *p, enum job job)
+announce(struct pipeline *p)
 {
-	atomic_store(&p->next_slice, 0);
 	pthread_mutex_lock(&p->lock);
-	p->job = job;
-	atomic_store(&p->busy, p->started);
 	atomic_fetch_add(&p->generation, 1);
 	pthread_cond_broadcast(&p->wake);
 	pthread_mutex_unlock(&p->lock);
 }
 
+/* Runs a job to its end, this thread taking part. */
 static void
-wait_for_helpers(struct pipeline *p)
+run_job(struct pipeline *p, enum job job, size_t tasks)
 {
-	for (int i = 0; i < SPINS && atomic_load_explicit(&p->busy, memory_order_acquire) != 0; i++)
+	if (tasks == 0)
+		return;
+	atomic_store(&p->done_tasks, 0);
+	atomic_store(&p->ticket, (uint64_t)tasks << 48 | (uint64_t)job << 40);
+	announce(p);
+	take_tasks(p);
+	for (int i = 0; i < SPINS && atomic_load_explicit(&p->done_tasks, memory_order_acquire) < tasks; i++)
 		__builtin_ia32_pause();
 	pthread_mutex_lock(&p->lock);
-	while (atomic_load(&p->busy) != 0)
+	while (atomic_load(&p->done_tasks) < tasks)
 		pthread_cond_wait(&p->done, &p->lock);
 	pthread_mutex_unlock(&p->lock);
 }
@@ -189,15 +247,8 @@ pipeline_new(struct engine *e, unsigned int threads)
 			goto fail;
 	}
 	for (unsigned int i = 1; i < p->threads; i++) {
-		struct helper *h = malloc(sizeof(*h));
-
-		if (h == NULL)
+		if (pthread_create(&p->thread[p->started], NULL, helper_main, p) != 0)
 			goto fail;
-		*h = (struct helper){p, i};
-		if (pthread_create(&p->thread[p->started], NULL, helper_main, h) != 0) {
-			free(h);
-			goto fail;
-		}
 		p->started++;
 	}
 	return p;
@@ -211,8 +262,8 @@ pipeline_free(struct pipeline *p)
 {
 	if (p == NULL)
 		return;
-	if (p->started > 0)
-		begin(p, JOB_QUIT);
+	atomic_store(&p->quit, true);
+	announce(p);
 	for (unsigned int i = 0; i < p->started; i++)
 		pthread_join(p->thread[i], NULL);
 	for (size_t i = 0; i < ROUND_BLOCKS; i++) {
@@ -295,11 +346,8 @@ run_single(struct pipeline *p, struct source *s, const struct pipeline_events *e
 static void
 execute_plan(struct pipeline *p)
 {
-	if (p->plan_n == 0)
-		return;
-	begin(p, JOB_INGEST);
-	do_job(p, JOB_INGEST, 0);
-	wait_for_helpers(p);
+	if (p->plan_n > 0)
+		run_job(p, JOB_INGEST, shard_groups(p));
 	p->plan_n = 0;
 }
 
@@ -331,24 +379,6 @@ ingest_round(struct pipeline *p)
 	execute_plan(p);
 }
 
-/* Fills one round; returns the number of blocks, *last tells how the source answered at the end. */
-static size_t
-read_round(struct source *s, struct block *blocks, int *last)
-{
-	size_t n = 0;
-
-	*last = 0;
-	while (n < ROUND_BLOCKS) {
-		*last = source_read(s, &blocks[n]);
-		if (*last < 0)
-			break;
-		n++;
-		if (blocks[n - 1].now_ns != 0 || blocks[n - 1].n == 0)
-			break; /* live: what is there now is worked on now */
-	}
-	return n;
-}
-
 static void
 cut_slices(struct pipeline *p, const struct block *blocks, size_t n)
 {
@@ -363,35 +393,54 @@ cut_slices(struct pipeline *p, const struct block *blocks, size_t n)
 		}
 }
 
+static void
+want_reading(struct pipeline *p, struct block *into)
+{
+	p->read_into = into;
+	atomic_store(&p->reading, READING_WANTED);
+}
+
+/* The blocks read ahead; reads them here if nobody has begun to. */
+static size_t
+take_reading(struct pipeline *p)
+{
+	read_if_wanted(p);
+	pthread_mutex_lock(&p->lock);
+	while (atomic_load(&p->reading) == READING_NOW)
+		pthread_cond_wait(&p->done, &p->lock);
+	pthread_mutex_unlock(&p->lock);
+	atomic_store(&p->reading, READING_NOTHING);
+	return p->read_n;
+}
+
 static int
 run_several(struct pipeline *p, struct source *s, const struct pipeline_events *ev)
 {
-	int last, next_last = 0, turn = 0;
+	int last, turn = 0;
 	size_t n = read_round(s, p->block[0], &last);
 
+	p->source = s;
 	if (n > 0)
 		begin_input(p, &p->block[0][0]);
 	while (n > 0) {
 		struct block *now = p->block[turn], *next = p->block[1 - turn];
-		size_t next_n = 0;
-
-		cut_slices(p, now, n);
-		begin(p, JOB_DECODE);
 		/* a live source is read only after its packets were worked on, lest they wait for the next ones */
-		if (last >= 0 && now[n - 1].now_ns == 0)
-			next_n = read_round(s, next, &next_last);
-		do_job(p, JOB_DECODE, 0);
-		wait_for_helpers(p);
+		bool live = now[n - 1].now_ns != 0, ahead = last >= 0 && !live;
+
+		if (ahead)
+			want_reading(p, next);
+		cut_slices(p, now, n);
+		run_job(p, JOB_DECODE, p->slices_n);
 		ingest_round(p);
-		if (now[n - 1].now_ns != 0) {
+		if (live)
 			engine_advance(p->engine, now[n - 1].now_ns);
-			next_n = last >= 0 ? read_round(s, next, &next_last) : 0;
-		}
+		n = ahead ? take_reading(p) : 0;
+		if (ahead)
+			last = p->read_last;
 		if (ev->pause(ev->ctx, s))
 			return 0;
-		if (last >= 0)
-			last = next_last;
-		n = next_n;
+		if (live && last >= 0)
+			n = read_round(s, next, &last);
 		turn = 1 - turn;
 	}
 	return last == ERR_EOF || last >= 0 ? 0 : last;

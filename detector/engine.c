@@ -147,11 +147,12 @@ engine_new(const struct engine_config *c, const struct engine_sink *sink, char *
 		snprintf(why, why_size, "%zu links are too many, at most %d", c->links_n, LINKS_MAX - 1);
 		return NULL;
 	}
-	e = calloc(1, sizeof(*e));
+	e = aligned_alloc(_Alignof(struct engine), sizeof(*e));
 	if (e == NULL) {
 		snprintf(why, why_size, "out of memory");
 		return NULL;
 	}
+	memset(e, 0, sizeof(*e));
 	e->env.seed = c->seed;
 	e->env.large_answer = (uint32_t)c->settings->engine.large_answer;
 	e->env.tick = 1;

@@ -345,6 +345,49 @@ likely_pair(const struct flow_key *k)
 	return (k->dir & FLOW_ASKS) != 0 ? pair_hash(k->src, k->dst, k->service) : pair_hash(k->dst, k->src, k->service);
 }
 
+/* Asks for the tags of what flow i touches on these shards. */
+static inline void
+prefetch_tags(struct shard *shards, const struct flow_key *k, uint32_t mask)
+{
+	if ((mask >> shard_of(k->src) & 1) != 0)
+		__builtin_prefetch(host_bucket(&shards[shard_of(k->src)], k->src));
+	if ((mask >> shard_of(k->dst) & 1) != 0)
+		__builtin_prefetch(host_bucket(&shards[shard_of(k->dst)], k->dst));
+	if (k->service != SERVICE_NONE && (mask >> k->pair_shard & 1) != 0)
+		__builtin_prefetch(pair_bucket(&shards[k->pair_shard], likely_pair(k)));
+}
+
+static inline void
+prefetch_host(struct shard *s, uint64_t hash)
+{
+	const struct host *h = host_peek(s, hash);
+
+	if (h != NULL)
+		__builtin_prefetch(h, 1);
+	else
+		countmin_prefetch(&s->seen, hash);
+}
+
+/* The tags have arrived: asks for the records behind them. */
+static inline void
+prefetch_records(struct shard *shards, const struct flow_key *k, uint32_t mask)
+{
+	if ((mask >> shard_of(k->src) & 1) != 0)
+		prefetch_host(&shards[shard_of(k->src)], k->src);
+	if ((mask >> shard_of(k->dst) & 1) != 0)
+		prefetch_host(&shards[shard_of(k->dst)], k->dst);
+	if (k->service != SERVICE_NONE && (mask >> k->pair_shard & 1) != 0) {
+		struct shard *s = &shards[k->pair_shard];
+		uint64_t hash = likely_pair(k);
+		const struct pair_slot *slot = pair_peek(s, hash);
+
+		if (slot != NULL)
+			__builtin_prefetch(slot, 1);
+		else
+			countmin_prefetch(&s->seen, hash);
+	}
+}
+
 void
 shards_ingest(struct shard *shards, const struct shard_env *env, const struct flow *flow, const struct flow_key *key,
     size_t total, uint32_t mask)
@@ -354,35 +397,10 @@ shards_ingest(struct shard *shards, const struct shard_env *env, const struct fl
 		const struct flow_key *k = key + at;
 		size_t n = total - at < CHUNK ? total - at : CHUNK;
 
-		for (size_t i = 0; i < n; i++) {
-			__builtin_prefetch(host_bucket(&shards[shard_of(k[i].src)], k[i].src));
-			__builtin_prefetch(host_bucket(&shards[shard_of(k[i].dst)], k[i].dst));
-			if (k[i].service != SERVICE_NONE)
-				__builtin_prefetch(pair_bucket(&shards[k[i].pair_shard], likely_pair(&k[i])));
-		}
-		for (size_t i = 0; i < n; i++) {
-			struct shard *a = &shards[shard_of(k[i].src)], *b = &shards[shard_of(k[i].dst)];
-
-			const struct host *h = host_peek(a, k[i].src);
-
-			if (h != NULL)
-				__builtin_prefetch(h, 1);
-			else
-				countmin_prefetch(&a->seen, k[i].src);
-			h = host_peek(b, k[i].dst);
-			if (h != NULL)
-				__builtin_prefetch(h, 1);
-			if (k[i].service != SERVICE_NONE) {
-				struct shard *s = &shards[k[i].pair_shard];
-				uint64_t hash = likely_pair(&k[i]);
-				const struct pair_slot *slot = pair_peek(s, hash);
-
-				if (slot != NULL)
-					__builtin_prefetch(slot, 1);
-				else
-					countmin_prefetch(&s->seen, hash);
-			}
-		}
+		for (size_t i = 0; i < n; i++)
+			prefetch_tags(shards, &k[i], mask);
+		for (size_t i = 0; i < n; i++)
+			prefetch_records(shards, &k[i], mask);
 		for (size_t i = 0; i < n; i++) {
 			unsigned int a = shard_of(k[i].src), b = shard_of(k[i].dst);
 

@@ -112,7 +112,8 @@ enum { OPEN_QUERIES = 1 << 13, HELD_ANSWERS = 1 << 13, QUERY_LOG = 1 << 12, FRAG
 	TICK_PAIRS = 1 << 14, TICK_CROWDS = 1 << 8 };
 
 struct shard {
-	uint64_t *host_tag;  /* buckets of WAYS; 0: empty */
+	/* neighbours belong to other threads: none of them shares a cache line, nor the pair that is fetched with it */
+	_Alignas(128) uint64_t *host_tag; /* buckets of WAYS; 0: empty */
 	struct host *host;
 	uint32_t host_buckets; /* power of two */
 	uint64_t *pair_tag;
