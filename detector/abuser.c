@@ -71,9 +71,9 @@ judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
 
 	judge_window(env, w, &w->sum[WINDOW_SHORT], set->min_repeats, watch_window_s[WINDOW_SHORT], v);
 	judge_window(env, w, &w->sum[WINDOW_LONG], set->slow_repeats, watch_window_s[WINDOW_LONG], &slow);
-	/* the long window remembers an attack for five minutes: it may open an alert, but keeps one
-	 * hot only while answers still come at the slowest pace it would open for */
-	if (slow.heat == HEAT_HOT && v->heat != HEAT_HOT && env->tick - w->last_tick <= 60)
+	/* the long window remembers an attack for five minutes: it counts while answers still come at
+	 * about the pace it has seen, so that a fast attack that stops is over soon */
+	if (slow.heat > v->heat && watch_still_active(w, env->tick))
 		*v = slow;
 	if ((w->flags & (HOST_RESOLVER | HOST_NEVER)) != 0) {
 		v->heat = HEAT_COLD;

@@ -98,7 +98,9 @@ make_links(struct engine *e, const struct engine_config *c)
 	e->link_capacity = calloc(c->links_n + 1, sizeof(*e->link_capacity));
 	e->link_bps = calloc(c->links_n + 1, sizeof(*e->link_bps));
 	e->curve = calloc(c->links_n + 1, sizeof(*e->curve));
-	if (e->link_name == NULL || e->link_capacity == NULL || e->link_bps == NULL || e->curve == NULL)
+	e->link_dns = calloc(c->links_n + 1, sizeof(*e->link_dns));
+	if (e->link_name == NULL || e->link_capacity == NULL || e->link_bps == NULL || e->curve == NULL ||
+	    e->link_dns == NULL)
 		return ERR_NOMEM;
 	for (size_t i = 0; i < c->links_n; i++) {
 		e->link_name[i] = c->link[i].name;
@@ -126,7 +128,8 @@ make_tables(struct engine *e, const struct engine_config *c)
 	e->server = calloc(SERVERS, sizeof(*e->server));
 	e->server_touched = calloc(SERVERS, sizeof(*e->server_touched));
 	e->judged = calloc(watches, sizeof(*e->judged));
-	if (e->server == NULL || e->server_touched == NULL || e->judged == NULL)
+	e->queue = calloc(watches, sizeof(*e->queue));
+	if (e->server == NULL || e->server_touched == NULL || e->judged == NULL || e->queue == NULL)
 		return ERR_NOMEM;
 	if (watches_init(&e->watches, watches) < 0 || book_init(&e->book) < 0)
 		return ERR_NOMEM;
@@ -191,10 +194,12 @@ engine_free(struct engine *e)
 	free(e->link_name);
 	free(e->link_capacity);
 	free(e->link_bps);
+	free(e->link_dns);
 	free(e->curve);
 	free(e->server);
 	free(e->server_touched);
 	free(e->judged);
+	free(e->queue);
 	free(e);
 }
 

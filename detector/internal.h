@@ -49,6 +49,7 @@ struct engine {
 	const char **link_name;
 	uint64_t *link_capacity, *link_bps;
 	size_t links_n;
+	struct series_point *link_dns; /* DNS of this tick, by link */
 	size_t memory_bytes;
 
 	/* event time: tick t covers the second tick0_s + t */
@@ -65,6 +66,8 @@ struct engine {
 	uint32_t *server_touched;
 	uint32_t server_touched_n;
 	struct judged *judged;
+	const struct alert **queue; /* lines of this tick, in the book; at most one for each watch */
+	size_t queue_n;
 
 	struct engine_stats stats;
 

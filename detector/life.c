@@ -73,16 +73,17 @@ content_id(uint64_t start, enum alert_kind kind, const struct addr *a, const cha
 	return h * UINT64_C(0xd6e8feb86659fd93);
 }
 
-/* A free slot: never used, or that of the alert that closed longest ago. */
+/* A free slot: never used, or that of the alert that closed longest ago (not in this tick: its line
+ * is still to be written). */
 static struct book_alert *
-take_alert(struct book *b)
+take_alert(struct book *b, uint32_t tick)
 {
 	struct book_alert *old = NULL;
 
 	if (b->alerts_n < BOOK_ALERTS)
 		return &b->alert[b->alerts_n++];
 	for (uint32_t i = 0; i < BOOK_ALERTS; i++)
-		if (!b->alert[i].open && (old == NULL || b->alert[i].line_tick < old->line_tick))
+		if (!b->alert[i].open && b->alert[i].line_tick != tick && (old == NULL || b->alert[i].line_tick < old->line_tick))
 			old = &b->alert[i];
 	if (old != NULL) {
 		/* its incident forgets it, but keeps its sums */
@@ -238,7 +239,7 @@ emit(struct book *b, const struct life_env *env, struct book_alert *ba, enum ale
 static void
 open_alert(struct book *b, const struct life_env *env, struct watch *w, const struct detector *d, const struct verdict *v)
 {
-	struct book_alert *ba = take_alert(b);
+	struct book_alert *ba = take_alert(b, env->tick);
 	struct book_incident *inc;
 
 	if (ba == NULL) {

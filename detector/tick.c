@@ -123,6 +123,22 @@ remarkable(const struct pair *p)
 	    p->answer_bytes >= (uint64_t)service_info(p->service)->min_answer * p->answer_packets);
 }
 
+/* What DNS puts on the link that the client sits behind. */
+static void
+count_link(struct engine *e, const struct pair *p)
+{
+	struct series_point *sum;
+
+	if (p->service != SERVICE_DNS || p->crowd == CROWD_OF_CLIENTS)
+		return;
+	sum = &e->link_dns[place_of(&e->env, &p->client).link];
+	sum->dns_queries += p->queries;
+	sum->any_queries += p->any_queries;
+	sum->dns_answers += p->answers;
+	sum->dns_answer_bytes += p->answer_bytes;
+	sum->fragments += p->later_packets;
+}
+
 static void
 take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 {
@@ -133,6 +149,8 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 	struct watch *w;
 
 	count_server(e, p);
+	if (e->links_n > 0)
+		count_link(e, p);
 	if (!remarkable(p) && !(e->why_on && (addr_equal(&p->client, &e->why) || addr_equal(&p->server, &e->why)))) {
 		/* what an already watched client does besides belongs to its picture */
 		w = crowd_client || e->watches.used == 0 ? NULL : watches_find(&e->watches, e->env.seed, &p->client, SIDE_CLIENT, p->service);
@@ -220,7 +238,6 @@ amplified(struct series_point *p, const struct watch *w, bool offender)
 		p->amplified_first_bytes += c->large_bytes - later;
 		p->amplified_later_bytes += later;
 		p->amplified_answers += c->large;
-		p->any_queries += c->any_queries;
 	} else if (offender) {
 		p->amplified_first_bytes += c->answer_bytes - c->later_bytes;
 		p->amplified_later_bytes += c->later_bytes;
@@ -246,8 +263,6 @@ grow_curves(struct engine *e)
 		all.any_queries += s->any_queries;
 		all.fragments += s->fragments;
 	}
-	uint64_t any_queries = all.any_queries;
-
 	if (all.dns_queries > 0)
 		e->last_query_tick = e->env.tick;
 	e->stats.packets += all.packets;
@@ -257,8 +272,9 @@ grow_curves(struct engine *e)
 	e->stats.fragments += all.fragments;
 	all.max_bytes = all.bytes;
 	for (size_t l = 1; l <= e->links_n; l++) {
-		struct series_point p = {0};
+		struct series_point p = e->link_dns[l];
 
+		e->link_dns[l] = (struct series_point){0};
 		for (int i = 0; i < SHARDS; i++)
 			p.bytes += e->shard[i].link_down[l];
 		p.max_bytes = p.bytes;
@@ -277,7 +293,6 @@ grow_curves(struct engine *e)
 		if (w->touched == e->env.tick)
 			amplified(&all, w, w->life.alert != 0);
 	}
-	all.any_queries = any_queries;
 	curve_add(&e->curve[0], second, &all);
 }
 
@@ -346,14 +361,25 @@ by_address(const void *a, const void *b)
 	return x->side != y->side ? x->side - y->side : x->service - y->service;
 }
 
+/* Lines wait until every watch of the tick has had its turn, so that the first of forty alerts that open
+ * together already knows of the others. */
 static void
-emit(void *ctx, const struct alert *a)
+queue_line(void *ctx, const struct alert *a)
 {
 	struct engine *e = ctx;
 
-	e->stats.alerts++;
-	if (e->sink.alert != NULL)
-		e->sink.alert(e->sink.ctx, a);
+	e->queue[e->queue_n++] = a;
+}
+
+static void
+emit_queue(struct engine *e)
+{
+	for (size_t i = 0; i < e->queue_n; i++) {
+		e->stats.alerts++;
+		if (e->sink.alert != NULL)
+			e->sink.alert(e->sink.ctx, e->queue[i]);
+	}
+	e->queue_n = 0;
 }
 
 static struct life_env
@@ -361,7 +387,7 @@ life_env(struct engine *e, const struct judge_env *judge_env)
 {
 	return (struct life_env){.judge = judge_env, .tick = e->env.tick, .tick_end_ns = e->end_ns,
 		.tick_ns0 = e->tick0_s * NS_PER_S, .link_name = e->link_name, .link_capacity = e->link_capacity,
-		.link_bps = e->link_bps, .emit = emit, .ctx = e};
+		.link_bps = e->link_bps, .emit = queue_line, .ctx = e};
 }
 
 static struct judge_env
@@ -389,6 +415,7 @@ judge_all(struct engine *e)
 		qsort(e->judged, n, sizeof(*e->judged), by_address);
 	for (size_t i = 0; i < n; i++)
 		life_step(&e->book, &life, e->judged[i].watch, e->judged[i].detector, &e->judged[i].verdict);
+	emit_queue(e);
 }
 
 /* Watches that have been quiet for the length of the long window make room; one pass a minute. */
@@ -454,5 +481,6 @@ engine_finish(struct engine *e)
 	qsort(list, n, sizeof(*list), by_watch_address);
 	for (size_t i = 0; i < n; i++)
 		life_finish(&e->book, &life, list[i]);
+	emit_queue(e);
 	free(list);
 }

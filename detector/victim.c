@@ -57,7 +57,7 @@ judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
 
 	judge_window(env, w, &w->sum[WINDOW_SHORT], watch_window_s[WINDOW_SHORT], v);
 	judge_window(env, w, &w->sum[WINDOW_LONG], watch_window_s[WINDOW_LONG], &slow);
-	if (slow.heat == HEAT_HOT && v->heat != HEAT_HOT && env->tick - w->last_tick <= 30)
+	if (slow.heat > v->heat && watch_still_active(w, env->tick))
 		*v = slow;
 	if (!env->queries_seen)
 		v->note = "no queries are visible here, so the direction is not proven";

@@ -231,6 +231,16 @@ by_addr(const void *a, const void *b)
 	return addr_cmp(a, b);
 }
 
+/* On its way to an alert: most of its large answers were asked for again while it held them.  Its queries are
+ * not what a rule should spare. */
+static bool
+suspect(const struct engine *e, const struct addr *client)
+{
+	const struct watch *w = watches_find(&e->watches, e->env.seed, client, SIDE_CLIENT, SERVICE_DNS);
+
+	return w != NULL && w->total.large >= 3 && w->total.repeat * 2 >= w->total.large;
+}
+
 size_t
 engine_query_log(const struct engine *e, struct logged_query *out, size_t max)
 {
@@ -250,8 +260,9 @@ engine_query_log(const struct engine *e, struct logged_query *out, size_t max)
 	}
 	qsort(out, n, sizeof(*out), by_time);
 	for (size_t i = 0; i < n; i++)
-		out[i].offender = offenders > 0 &&
-		    bsearch(&out[i].client, offender, offenders, sizeof(*offender), by_addr) != NULL;
+		out[i].offender = (offenders > 0 &&
+		    bsearch(&out[i].client, offender, offenders, sizeof(*offender), by_addr) != NULL) ||
+		    suspect(e, &out[i].client);
 	free(offender);
 	return n;
 }

@@ -291,10 +291,23 @@ watch_close_tick(struct watch *w, uint32_t tick)
 	if (tick % 60 == 0)
 		w->w60[tick / 60 % W60] = 0;
 	w->w60[tick / 60 % W60] += w->service == SERVICE_DNS ? w->now.large : w->now.answers;
+	if (active && w->total.ticks == 0)
+		w->first_tick = tick;
 	if (active)
 		w->last_tick = tick;
 	cell_add(&w->total, &w->now);
 	w->now = zero;
+}
+
+bool
+watch_still_active(const struct watch *w, uint32_t tick)
+{
+	uint32_t gap;
+
+	if (w->total.ticks == 0)
+		return false;
+	gap = 8 * (w->last_tick - w->first_tick + 1) / w->total.ticks;
+	return tick - w->last_tick <= (gap > 5 ? gap : 5);
 }
 
 double

@@ -65,6 +65,7 @@ struct watch {
 	uint8_t flags;       /* enum host_flags of the address */
 	uint16_t link;
 	uint16_t sampling;
+	uint32_t first_tick; /* of the episode */
 	uint32_t last_tick;  /* with a large (DNS) or any answer */
 	int64_t first_ns;    /* first such answer of the current episode */
 	uint32_t touched;    /* tick in which `now` was last written */
@@ -105,6 +106,8 @@ void watch_take(struct watch *w, const struct pair *p, const struct addr *peer, 
     const struct name_slot *name, uint32_t tick);
 /* Closes the tick: moves `now` into the windows and brings the sums up to date. */
 void watch_close_tick(struct watch *w, uint32_t tick);
+/* Whether large answers still come: the last is no older than eight mean gaps of the episode (at least 5 s). */
+bool watch_still_active(const struct watch *w, uint32_t tick);
 double watch_peer_count(const struct watch *w);
 
 #endif
