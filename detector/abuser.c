@@ -36,14 +36,14 @@ judge_window(const struct judge_env *env, const struct watch *w, const struct ce
 	double baf = query > 0 ? answer / query : 0;
 	double any_rate = c->ticks > 0 ? (double)(c->any_queries < c->large ? c->any_queries : c->large) / c->ticks : 0;
 	struct interval ratio = ratio99(baf, seen, (double)c->matched / w->sampling, w->sampling > 1);
-	struct interval matched = wilson99(c->matched / (double)w->sampling, seen);
+	struct interval matched = share99(c->matched / (double)w->sampling, seen, w->sampling > 1);
 	struct interval repeat = wilson99(c->repeat / (double)w->sampling, seen);
 	double share = n > 0 ? c->matched / n : 0;
 
 	*v = (struct verdict){.role = ROLE_ABUSER, .window_s = window_s};
 	verdict_signal(v, "baf", "Answers \xc3\xb7 queries, bytes at IP level", "size", "x", baf, ratio.low, ratio.high, set->baf)
 	    ->required = true;
-	/* a count of what was seen, not an estimate: the share itself decides, the bound is told */
+	/* the share itself decides; the bound is told, where there is one */
 	struct signal *s = verdict_signal(v, "matched_share", "Its own queries explain the answers", "mismatch", "%",
 	    share, matched.low, matched.high, set->matched_share);
 	s->required = true;
@@ -59,7 +59,7 @@ judge_window(const struct judge_env *env, const struct watch *w, const struct ce
 
 	if (fixed && odd && v->signals[SIGNAL_COUNT].met && lasts)
 		v->heat = HEAT_HOT;
-	else if (baf >= 0.75 * set->baf && share >= 0.75 * set->matched_share && seen >= need / 2)
+	else if (baf >= 0.75 * set->baf && share >= 0.75 * set->matched_share && seen >= need / 4)
 		v->heat = HEAT_WARM;
 }
 

@@ -52,7 +52,7 @@ struct signal {
 	const char *name;   /* "baf", static */
 	const char *label;  /* "Answers / queries, bytes at IP level", static */
 	const char *nature; /* size, rate, persistence, mismatch, names; static */
-	const char *unit;   /* "x", "B", "%", "/s", "", static */
+	const char *unit;   /* "x", "B", "%" (a share, 0..1), "/s", "", static */
 	double value;
 	double low, high;   /* 99 % bounds; equal to value when exact */
 	double threshold;

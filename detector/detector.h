@@ -96,6 +96,8 @@ struct interval {
 	double low, high;
 };
 struct interval wilson99(double k, double n);
+/* Bounds of a share as it was counted: exact unless only a sample was seen. */
+struct interval share99(double k, double n, bool sampled);
 /* 99 % interval of the ratio of two sums built from a and b sampled items: on the logarithm,
  * with 1/a + 1/b for the variance.  Exact (both ends equal) when nothing was sampled. */
 struct interval ratio99(double ratio, double a, double b, bool sampled);

@@ -90,6 +90,14 @@ wilson99(double k, double n)
 }
 
 struct interval
+share99(double k, double n, bool sampled)
+{
+	double share = n > 0 ? k / n : 0;
+
+	return sampled ? wilson99(k, n) : (struct interval){share, share};
+}
+
+struct interval
 ratio99(double ratio, double a, double b, bool sampled)
 {
 	double width;

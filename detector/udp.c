@@ -35,7 +35,7 @@ judge_victim(const struct judge_env *env, const struct watch *w, struct verdict 
 	const struct service *service = service_info(w->service);
 	double n = c->answers, seen = n / w->sampling, sources = watch_peer_count(w);
 	double miss = n > 0 ? (n - c->matched) / n : 0, mean = n > 0 ? (double)c->answer_bytes / (double)c->answer_packets : 0;
-	struct interval bound = wilson99(miss * seen, seen);
+	struct interval bound = share99(miss * seen, seen, w->sampling > 1);
 
 	*v = (struct verdict){.role = ROLE_VICTIM, .window_s = watch_window_s[WINDOW_SHORT]};
 	struct signal *s = verdict_signal(v, "unmatched_share", "Answers it did not ask for", "mismatch", "%", miss, bound.low,

@@ -26,7 +26,7 @@ judge_window(const struct judge_env *env, const struct watch *w, const struct ce
 	const struct victim_settings *set = &env->settings->victim;
 	double n = c->large, seen = n / w->sampling, unmatched = n - c->matched;
 	double sources = watch_peer_count(w), share = n > 0 ? unmatched / n : 0;
-	struct interval miss = wilson99(unmatched / w->sampling, seen);
+	struct interval miss = share99(unmatched / w->sampling, seen, w->sampling > 1);
 	struct interval repeat = wilson99(c->repeat / (double)w->sampling, seen);
 
 	*v = (struct verdict){.role = ROLE_VICTIM, .window_s = window_s};

@@ -13,7 +13,7 @@
 static void
 with_unit(struct buf *b, double v, const char *unit)
 {
-	text_figure(b, v);
+	text_figure_in(b, v, unit);
 	if (*unit != '\0')
 		buf_printf(b, "%s%s", *unit == '/' ? " " : "\xc2\xa0", strcmp(unit, "x") == 0 ? "×" : unit);
 }
@@ -37,10 +37,10 @@ signal_row(struct buf *b, const struct signal *g)
 		buf_str(b, "exact");
 	} else if (g->below) {
 		buf_str(b, "≤ ");
-		text_figure(b, g->high);
+		text_figure_in(b, g->high, g->unit);
 	} else {
 		buf_str(b, "≥ ");
-		text_figure(b, g->low);
+		text_figure_in(b, g->low, g->unit);
 	}
 	buf_printf(b, "</td><td class=n>%s ", g->below ? "≤" : "≥");
 	with_unit(b, g->threshold, g->unit);

@@ -110,7 +110,7 @@ figure_kind(struct buf *b, const struct story *s)
 		if (s->query_bytes > 0 && s->answer_bytes > 0)
 			buf_printf(b, "%.0f B → %.0f B ", s->query_bytes, s->answer_bytes);
 		buf_str(b, "at IP level");
-		if (s->baf_low > 0) {
+		if (s->baf_low > 0 && s->baf_low < s->baf) {
 			buf_str(b, " (≥\xc2\xa0");
 			text_figure(b, s->baf_low);
 			buf_char(b, ')');

@@ -213,6 +213,15 @@ read_words(struct story *s)
 		s->link[i] = (unsigned char)inc->link[i] < ' ' ? '?' : inc->link[i];
 }
 
+static double
+ratio_of(const struct alert *a, enum evidence_key part, enum evidence_key whole)
+{
+	const struct evidence *x = a != NULL ? alert_evidence(a, part) : NULL;
+	const struct evidence *n = a != NULL ? alert_evidence(a, whole) : NULL;
+
+	return x != NULL && n != NULL && n->value > 0 ? x->value / n->value : 0;
+}
+
 bool
 story_is_victim(const struct story *s)
 {
@@ -239,8 +248,14 @@ story_read(struct story *s, const struct report_input *in, const struct report_i
 	if (baf != NULL)
 		s->baf = baf->value;
 	s->baf_low = low != NULL ? low->value : 0;
-	s->query_bytes = inc->queries > 0 ? (double)inc->query_bytes / (double)inc->queries : 0;
-	s->answer_bytes = inc->responses > 0 ? (double)inc->bytes / (double)inc->responses : 0;
+	/* the loudest host's own sizes: a mean over both address families fits neither */
+	s->query_bytes = ratio_of(s->lead, EV_QUERY_BYTES, EV_QUERY_PACKETS);
+	s->answer_bytes = ratio_of(s->lead, EV_RESPONSE_BYTES, EV_RESPONSES);
+	if (s->query_bytes <= 0 || s->answer_bytes <= 0) {
+		s->query_bytes = inc->queries > 0 ? (double)inc->query_bytes / (double)inc->queries : 0;
+		s->answer_bytes = inc->responses > 0 && inc->bytes > inc->query_bytes ?
+		    (double)(inc->bytes - inc->query_bytes) / (double)inc->responses : 0;
+	}
 	length_s = fmax((double)(inc->last_ns - inc->first_ns) / (double)NS_PER_S, 1);
 	s->rate = (double)(inc->queries > 0 ? inc->queries : inc->responses > 0 ? inc->responses : inc->packets) / length_s;
 	s->named_s = (double)(inc->named_ns - inc->first_ns) / (double)NS_PER_S;

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -88,8 +89,8 @@ tell_cost(struct lines *l, const struct story *s, struct buf *b)
 		label(l, "factor");
 		text_figure(b, s->baf);
 		buf_str(b, " x");
-		if (s->baf_low > 0)
-			buf_printf(b, " (at least %.1f)", s->baf_low);
+		if (s->baf_low > 0 && s->baf_low < s->baf)
+			buf_printf(b, " (at least %.2f)", floor(s->baf_low * 100) / 100);
 		if (s->query_bytes > 0 && s->answer_bytes > 0)
 			buf_printf(b, ": %.0f B → %.0f B at IP level", s->query_bytes, s->answer_bytes);
 		flush(l, b);

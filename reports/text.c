@@ -193,6 +193,12 @@ text_figure(struct buf *b, double v)
 }
 
 void
+text_figure_in(struct buf *b, double v, const char *unit)
+{
+	text_figure(b, unit != NULL && strcmp(unit, "%") == 0 ? v * 100 : v);
+}
+
+void
 text_duration(struct buf *b, double seconds)
 {
 	uint64_t s;

@@ -28,6 +28,7 @@ void text_si(struct buf *b, double v);
 /* The number and its unit apart: 8.93e6 -> "8.93" and "M". */
 const char *text_scaled(double v, char number[16]);
 /* "63.95", "3.7", "267": about three significant figures, no needless zeros behind. */
+void text_figure_in(struct buf *b, double v, const char *unit); /* of a unit; a share ("%") is held as 0..1 */
 void text_figure(struct buf *b, double v);
 /* "2.1 s", "41 s", "18 min 14 s", "3 h 5 min", "2 d 4 h". */
 void text_duration(struct buf *b, double seconds);

@@ -12,7 +12,7 @@
 static void
 with_unit(struct buf *b, double v, const char *unit)
 {
-	text_figure(b, v);
+	text_figure_in(b, v, unit);
 	if (unit != NULL && *unit != '\0')
 		buf_printf(b, " %s", unit);
 }
@@ -52,7 +52,7 @@ signal_line(struct lines *l, const struct signal *g)
 		buf_str(&b, "exact");
 	} else {
 		buf_str(&b, g->below ? "≤ " : "≥ ");
-		text_figure(&b, g->below ? g->high : g->low);
+		text_figure_in(&b, g->below ? g->high : g->low, g->unit);
 	}
 	lines_right(l, INK_PLAIN, w - 22, buf_text(&b));
 	buf_reset(&b);

@@ -155,10 +155,10 @@ signals(struct alert *a, double baf)
 	const struct signal list[] = {
 		{"baf", "Answers ÷ queries, bytes at IP level", "size", "x", baf, baf - .8, baf + .8, 10, false, true, true},
 		{"mean_response", "Mean answer", "size", "B", 4157, 4157, 4157, 1000, false, false, true},
-		{"matched_share", "Its own queries explain the answers", "mismatch", "%", 99.8, 99.6, 99.9, 80, false, true, true},
-		{"repeat_share", "Asks again while it still holds the answer (TTL left)", "persistence", "%", 99.3, 98.1, 99.8, 50, false, false, true},
+		{"matched_share", "Its own queries explain the answers", "mismatch", "%", .998, .996, .999, .8, false, true, true},
+		{"repeat_share", "Asks again while it still holds the answer (TTL left)", "persistence", "%", .993, .981, .998, .5, false, false, true},
 		{"any_qps", "ANY queries", "rate", "/s", 6.5, 6.1, 7, 5, false, false, true},
-		{"unmatched_share", "Answers it did not ask for (would make it a victim)", "mismatch", "%", .2, 0, .4, 90, false, false, false},
+		{"unmatched_share", "Answers it did not ask for (would make it a victim)", "mismatch", "%", .002, 0, .004, .9, false, false, false},
 	};
 
 	a->signals_n = sizeof(list) / sizeof(list[0]);
@@ -188,7 +188,7 @@ add_incident(struct scene *z, enum alert_kind kind, const char *vector, size_t f
 	*c = (struct incident){.id = UINT64_C(0x7f3a202604120000) + i, .kind = kind, .vector = vector, .first_ns = AT(2, 13, 41),
 	                       .named_ns = AT(2, 13, 43) + 100000000, .last_ns = AT(2, 30, 50), .closed_ns = AT(2, 31, 55),
 	                       .severity = 8, .alerts_n = n, .alerts_kept = n, .alert = z->list + from,
-	                       .bytes = 91000000, .packets = 66000, .queries = 274743, .query_bytes = 274743 * 65, .responses = 21890};
+	                       .bytes = 91000000 + 274743 * 65, .packets = 66000, .queries = 274743, .query_bytes = 274743 * 65, .responses = 21890};
 	if (strcmp(vector, "dns") == 0) {
 		c->qname_len = sizeof(name);
 		memcpy(c->qname, name, sizeof(name));

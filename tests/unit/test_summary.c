@@ -134,7 +134,7 @@ test_summary_customers(void **state)
 	assert_has(p, "1 incident in 20 min of traffic, 2026-04-12 02:12:00 to 02:32:00 UTC");
 	assert_has(p, "[8/10]  41 customers behind metro-3 filled the link");
 	assert_has(p, "10.53.0.53, ANY ripe.net, 267 queries/s");
-	assert_has(p, "63.95 x (at least 63.1)");
+	assert_has(p, "63.95 x (at least 63.10)");
 	assert_has(p, "of metro-3 (10.0 Mbit/s)");
 	assert_has(p, "and 37 more");
 	assert_has(p, "Unbound: 100 % of the attack dropped, 0 % of legitimate");
