@@ -188,7 +188,7 @@ add_incident(struct scene *z, enum alert_kind kind, const char *vector, size_t f
 	*c = (struct incident){.id = UINT64_C(0x7f3a202604120000) + i, .kind = kind, .vector = vector, .first_ns = AT(2, 13, 41),
 	                       .named_ns = AT(2, 13, 43) + 100000000, .last_ns = AT(2, 30, 50), .closed_ns = AT(2, 31, 55),
 	                       .severity = 8, .alerts_n = n, .alerts_kept = n, .alert = z->list + from,
-	                       .bytes = 91000000 + 274743 * 65, .packets = 66000, .queries = 274743, .query_bytes = 274743 * 65, .responses = 21890};
+	                       .bytes = 91000000, .packets = 66000, .queries = 274743, .query_bytes = 274743 * 65, .responses = 21890};
 	if (strcmp(vector, "dns") == 0) {
 		c->qname_len = sizeof(name);
 		memcpy(c->qname, name, sizeof(name));
@@ -253,7 +253,7 @@ scene_customers(void)
 	c->has_through = true;
 	snprintf(c->link, sizeof(c->link), "metro-3");
 	c->responses = 21890;
-	c->bytes = c->responses * 4157;
+	c->bytes = c->responses * 4157 + c->query_bytes;
 	add_rules(z);
 	z->mark[0] = (struct report_mark){AT(2, 14, 20), "Rule loaded"};
 	z->ri[0].rule = z->rule;
