@@ -114,16 +114,35 @@ tcp_message_plausible(const struct dns_view *v)
 	return v->response || update || (v->answers <= 1 && v->authority <= 1 && v->additional <= 8);
 }
 
+/* Some stubs write the two bytes of length in a segment of their own (RFC 7766 section 8 advises
+ * against it): the next segment is then a message from its first byte to its last. */
+static bool
+tcp_bare_message(const struct decode *d, struct dns_view *v)
+{
+	size_t have = cursor_left(&d->c);
+	struct dns_records r;
+
+	if (have < 17 || have != decode_wire_left(d) || dns_view_parse(v, d->c.p, have, have) != 0 ||
+	    !tcp_message_plausible(v))
+		return false;
+	dns_view_records(v, &r);
+	return r.complete && !r.malformed;
+}
+
 /* Messages of one segment (RFC 1035 4.2.2).  The first rides on the packet's flow, each further one
  * on a flow of no packets. */
 static void
 tcp_messages(struct decode *d)
 {
 	struct flow f = d->flow;
+	struct dns_view v;
 
+	if (tcp_bare_message(d, &v)) {
+		emit(d, &f, &v);
+		return;
+	}
 	for (;;) {
 		size_t size = cursor_u16(&d->c), have = cursor_left(&d->c);
-		struct dns_view v;
 
 		if (d->c.bad)
 			break;

@@ -31,9 +31,7 @@ static const struct {
 } known[] = {
 	{"pcap/dns-benign/compactor-nsd-live.raw.pcap", {0, 10432, 10432, 0, 0}, icmp},
 	{"pcap/dns-benign/dns-collector-dnsdump_udp_truncated+tcp_fragmented.pcap", {0, 2, 3, 0, 0}, stream},
-	{"pcap/dns-benign/dnscap-dnso1tcp-bighole.pcap", {0, 0, 38, 0, 0}, stream},
-	{"pcap/dns-benign/dnscap-dnso1tcp-midmiss.pcap", {0, 0, 3, 0, 0}, stream},
-	{"pcap/dns-benign/dnscap-dnso1tcp.pcap", {0, 0, 41, 0, 0}, stream},
+	{"pcap/dns-benign/dnscap-dnso1tcp-bighole.pcap", {0, 39, 38, 0, 0}, stream},
 	{"pcap/dns-benign/ipfixprobe-dnssd.pcap", {0, 0, 0, 0, 0}, mdns},
 	{"pcap/dns-benign/pcpp-DnsPackets.pcap", {0, 216, 212, 0, 0}, mdns},
 	{"pcap/link/zeek-erspan.pcap", {0, 5, 5, 39, 0}, tunnel},
