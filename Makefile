@@ -25,6 +25,10 @@ override CFLAGS += -std=c17 -D_GNU_SOURCE -pthread $(WARN) $(if $(WERROR),-Werro
 ifneq ($(SAN),)
 override CFLAGS += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
 override LDFLAGS += -fsanitize=$(SAN)
+# gcc warns of conversions and lengths that its own instrumentation makes; clang does not
+ifeq ($(findstring clang,$(CC)),)
+override CFLAGS += -Wno-conversion -Wno-format-truncation
+endif
 endif
 
 # Asked only when something is built, after `deps` had its chance.

@@ -4,8 +4,8 @@
 set -eu
 
 build="gcc libc6-dev pkg-config libpcap-dev libmaxminddb-dev libsodium-dev libyaml-dev libjansson-dev libxxhash-dev"
-check="$build clang libclang-rt-14-dev libcmocka-dev iptables iproute2 unbound rsyslog tcpdump openssl python3 mandoc procps"
-nice="chromium fonts-dejavu-core"   # wanted, not needed: what uses them says when it is skipped
+check="$build clang libclang-rt-14-dev libcmocka-dev iptables nftables iproute2 ethtool unbound rsyslog tcpdump openssl python3 mandoc procps"
+nice="chromium fonts-dejavu-core tshark"   # wanted, not needed: what uses them says when it is skipped
 
 want=$build
 [ "${1:-build}" = check ] && want=$check
