@@ -191,12 +191,16 @@ incident_account(struct book_incident *inc, const struct alert *before, const st
 	i->queries += (uint64_t)(figure(now, EV_QUERY_PACKETS) - figure(before, EV_QUERY_PACKETS));
 	i->query_bytes += (uint64_t)(figure(now, EV_QUERY_BYTES) - figure(before, EV_QUERY_BYTES));
 	i->responses += (uint64_t)(figure(now, EV_RESPONSES) - figure(before, EV_RESPONSES));
+	i->bps += figure(now, EV_BPS) - figure(before, EV_BPS);
 	if (now->start_ns < i->first_ns)
 		i->first_ns = now->start_ns;
 	if (now->end_ns > i->last_ns)
 		i->last_ns = now->end_ns;
-	if (now->severity > i->severity)
-		i->severity = now->severity;
+	int all = alert_severity(i->bps, now->link_capacity_bps);
+
+	all = now->severity > all ? now->severity : all;
+	if (all > i->severity)
+		i->severity = all;
 }
 
 /* The latest figures of a watch into its alert. */
@@ -228,6 +232,9 @@ refresh(struct book *b, const struct life_env *env, struct book_alert *ba, struc
 static void
 emit(struct book *b, const struct life_env *env, struct book_alert *ba, enum alert_action action, const char *reason)
 {
+	/* forty customers who fill a link together are as bad as one who does */
+	if (b->incident[ba->incident].view.severity > ba->alert.severity)
+		ba->alert.severity = b->incident[ba->incident].view.severity;
 	ba->alert.action = action;
 	ba->alert.reason = reason;
 	ba->line_tick = env->tick;
@@ -294,6 +301,7 @@ close_alert(struct book *b, const struct life_env *env, struct watch *w, const s
 
 	refresh(b, env, ba, w, v);
 	ba->open = false;
+	inc->view.bps -= figure(&ba->alert, EV_BPS);
 	if (inc->open_n > 0 && --inc->open_n == 0)
 		inc->view.closed_ns = env->tick_end_ns;
 	emit(b, env, ba, ALERT_CLOSED, reason);

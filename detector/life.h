@@ -65,6 +65,8 @@ void life_step(struct book *b, const struct life_env *env, struct watch *w, cons
 /* Closes what is still open, with the reason "end-of-input". */
 void life_finish(struct book *b, const struct life_env *env, struct watch *w);
 
+/* 1..10: how much traffic it is, more where it fills a link (capacity 0: unknown). */
+int alert_severity(double bps, uint64_t link_capacity_bps);
 /* Fills kind-independent figures and the sentence; in message.c. */
 void alert_describe(struct alert *a, const struct watch *w, const struct verdict *v, const struct judge_env *env);
 

@@ -21,14 +21,14 @@ rate_text(double bps, char buf[32])
 	return buf;
 }
 
-/* 1..10: one step for each tripling of the load above 10 kbit/s, more when a link suffers. */
-static int
-severity(double bps, const struct alert *a)
+/* One and a half steps for each tenfold above 10 kbit/s, two more when half a link goes. */
+int
+alert_severity(double bps, uint64_t link_capacity_bps)
 {
-	double s = 3 + log(bps > 1e4 ? bps / 1e4 : 1) / log(10) * 1.5;
+	double s = 3 + log10(bps > 1e4 ? bps / 1e4 : 1) * 1.5;
 
-	if (a->link_capacity_bps > 0)
-		s += bps / (double)a->link_capacity_bps > 0.5 ? 2 : bps / (double)a->link_capacity_bps > 0.1 ? 1 : 0;
+	if (link_capacity_bps > 0)
+		s += bps / (double)link_capacity_bps > 0.5 ? 2 : bps / (double)link_capacity_bps > 0.1 ? 1 : 0;
 	return s > 10 ? 10 : s < 1 ? 1 : (int)s;
 }
 
@@ -267,7 +267,7 @@ alert_describe(struct alert *a, const struct watch *w, const struct verdict *v, 
 		a->has_destination = a->peers_n > 0;
 		a->destination = a->peers[0].addr;
 	}
-	int now = severity(value(a, EV_BPS), a);
+	int now = alert_severity(value(a, EV_BPS), a->link_capacity_bps);
 
 	if (now > a->severity)
 		a->severity = now;

@@ -35,7 +35,7 @@ shard_init(struct shard *s, uint32_t hosts, uint32_t pairs, uint32_t links)
 	s->gone = calloc(3, sizeof(*s->gone));
 	if (s->host_tag == NULL || s->host == NULL || s->pair_tag == NULL || s->pair == NULL ||
 	    s->pair_slot == NULL || s->open == NULL || s->held == NULL || s->name == NULL || s->log == NULL ||
-	    s->link_down == NULL || s->gone == NULL || countmin_init(&s->seen, 1 << 15) < 0 ||
+	    s->link_down == NULL || s->gone == NULL || countmin_init(&s->seen, 1 << 16) < 0 ||
 	    fragment_table_init(&s->fragments, FRAGMENTS) < 0) {
 		shard_done(s);
 		return ERR_NOMEM;
@@ -350,7 +350,8 @@ shard_tick_done(struct shard *s, const struct shard_env *env)
 	s->sums = (struct tick_sums){0};
 	if (env->links_n > 0)
 		memset(s->link_down, 0, sizeof(*s->link_down) * (env->links_n + 1));
-	/* what is new is judged over the last half minute or so, not over the whole run */
-	if (env->tick % 8 == 0)
+	/* Who is new is judged over the last few seconds: one amplified answer is enough to be admitted, and
+	 * a longer memory would let the sum of a flood of strangers pass for one of them. */
+	if (env->tick % 2 == 0)
 		countmin_halve(&s->seen);
 }

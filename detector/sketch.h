@@ -23,7 +23,7 @@ struct countmin {
 int countmin_init(struct countmin *c, uint32_t width); /* power of two; 0 or ERR_NOMEM */
 void countmin_done(struct countmin *c);
 void countmin_halve(struct countmin *c);
-static inline void
+static inline __attribute__((always_inline)) void
 countmin_prefetch(const struct countmin *c, uint64_t hash)
 {
 	__builtin_prefetch(&c->row[0][hash & c->mask], 1);

@@ -49,7 +49,8 @@ struct incident {
 	int64_t named_ns;       /* when the first alert opened */
 	int64_t last_ns;        /* last evidence */
 	int64_t closed_ns;      /* 0: open */
-	int severity;
+	int severity;           /* by what all of it costs together */
+	double bps;             /* towards or from its open subjects, as of their latest lines */
 	uint8_t qname_len;
 	uint8_t qname[DNS_NAME_WIRE];
 	uint16_t qtype;

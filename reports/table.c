@@ -93,7 +93,7 @@ cell(struct buf *b, const struct column *c, const struct alert *a, double most)
 	case SHAPE_FACTOR:
 		buf_printf(b, "%.2f", e->value);
 		low = alert_evidence(a, EV_BAF_LOW);
-		if (low != NULL)
+		if (low != NULL && low->value < e->value)
 			buf_printf(b, " <small>≥ %.1f</small>", low->value);
 		break;
 	case SHAPE_SHARE:
