@@ -1,10 +1,10 @@
 /* From a source to the engine, on one thread or several.
  *
  * One thread: a block is read, decoded and worked through in pieces that stay in the cache.
- * Several: the blocks of a round are decoded as small tasks that any thread takes; then the decoded
- * flows up to the next tick are worked through as a few tasks of some shards each.  Meanwhile one thread
- * reads the blocks of the next round and joins in when it has them.  Both ways hand the same flows to
- * the same shards in the same order, so the results are equal.
+ * Several, in rounds of two steps.  First each thread in turn reads a block and decodes it itself, while
+ * the next one reads: what a thread has read is in its own cache.  Then all work through the decoded flows,
+ * each on its own groups of shards, up to the next tick.  Both ways hand the same flows to the same shards in
+ * the same order, so the results are equal.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -17,11 +17,12 @@
 enum {
 	SLICE = 1024,       /* packets decoded at a time */
 	SLICE_FLOWS = SLICE + 256,
-	ROUND_BLOCKS = 4,   /* blocks read ahead when there are several threads */
-	SLICES = ROUND_BLOCKS * (BLOCK_PACKETS / SLICE) + ROUND_BLOCKS,
-	PLAN = 4 * SLICES,
+	ROUND_BLOCKS = 4,   /* blocks in a round when there are several threads */
+	BLOCK_SLICES = BLOCK_PACKETS / SLICE + 1,
+	ROUND_SLICES = ROUND_BLOCKS * BLOCK_SLICES,
+	PLAN = 4 * ROUND_SLICES,
 	THREADS_MAX = SHARDS,
-	SPINS = 4000,       /* before a thread goes to sleep: some ten microseconds */
+	SPINS = 20000,      /* before a thread goes to sleep: a fraction of a millisecond, about a round's length */
 };
 
 struct slice {
@@ -30,15 +31,21 @@ struct slice {
 	struct flow_batch batch;
 	struct flow_key *key;
 	struct decode_stats stats;
+	struct shard_items items[SHARDS]; /* by group of shards; several threads only */
 };
 
+/* What one thread reads and decodes into. */
+struct reader {
+	struct block block[ROUND_BLOCKS];
+	struct slice *slice; /* ROUND_SLICES, or 1 */
+	size_t blocks_n, slices_n; /* used in this round */
+};
+
+/* A run of a slice's flows that belongs to the current tick. */
 struct stretch {
-	const struct flow *flow;
-	const struct flow_key *key;
-	size_t n;
+	struct slice *slice;
+	size_t from, to;
 };
-
-enum job { JOB_DECODE, JOB_INGEST };
 
 struct pipeline {
 	struct engine *engine;
@@ -46,33 +53,40 @@ struct pipeline {
 	unsigned int threads;
 	pthread_t thread[THREADS_MAX];
 	unsigned int started;
+	struct reader reader[THREADS_MAX];
 
-	struct block block[2][ROUND_BLOCKS];
-	struct slice slice[SLICES];
-	size_t slices_n;
+	/* The round: guarded by read_lock while it is being read, then by the first thread alone. */
+	pthread_mutex_t read_lock;
+	struct source *source;
+	bool over;                  /* nothing more is read in this round */
+	int last;                   /* how the source answered last */
+	int64_t now_ns;             /* of a live source */
+	size_t blocks_n;
+	struct slice *order[ROUND_SLICES]; /* in the order of the input */
+	size_t order_n;
+	atomic_uint decoding;       /* blocks read, but not yet decoded */
+
 	struct stretch plan[PLAN];
 	size_t plan_n;
+	/* A group of shards is taken by raising its number from that of the last plan; each thread begins with its
+	 * own groups, whose tables are in its cache. */
+	_Atomic uint32_t plan_no, taken[SHARDS];
+	atomic_uint groups_done;
 
-	/* Reading ahead: requested by the first thread, done by whoever comes first. */
-	struct source *source;
-	struct block *read_into;
-	size_t read_n;
-	int read_last;
-	atomic_int reading;         /* enum reading */
-
-	/* The tasks of one job; a thread takes the next until there are none.  One word says which job, how
-	 * many tasks and which is next, so that a late thread never mixes two jobs up. */
-	_Atomic uint64_t ticket;    /* tasks << 48 | job << 40 | next */
-	atomic_size_t done_tasks;
 	atomic_uint generation;     /* something new to do */
 	atomic_bool quit;
 	pthread_mutex_t lock;       /* only for those who sleep */
 	pthread_cond_t wake, done;
 };
 
-enum reading { READING_NOTHING, READING_WANTED, READING_NOW, READING_DONE };
-
 /* --- decoding --------------------------------------------------------------------------------------- */
+
+/* Groups of shards: twice as many as threads, so that nobody waits long for the last one. */
+static unsigned int
+groups_of(const struct pipeline *p)
+{
+	return p->threads * 2 < SHARDS ? p->threads * 2 : SHARDS;
+}
 
 static void
 decode_slice(struct pipeline *p, struct slice *s)
@@ -80,6 +94,8 @@ decode_slice(struct pipeline *p, struct slice *s)
 	flow_batch_reset(&s->batch);
 	s->done = packets_decode(s->block, s->first, s->count, &s->batch, &s->stats);
 	engine_keys(p->engine, s->batch.flow, s->batch.n, s->key);
+	if (p->threads > 1)
+		shards_split(s->batch.flow, s->key, s->batch.n, groups_of(p), s->items);
 }
 
 static void
@@ -90,200 +106,6 @@ add_stats(struct decode_stats *sum, struct decode_stats *s)
 	for (int i = 0; i < REJECT_KINDS; i++)
 		sum->rejected[i] += s->rejected[i];
 	memset(s, 0, sizeof(*s));
-}
-
-/* --- reading ---------------------------------------------------------------------------------------- */
-
-/* Fills one round; returns the number of blocks, *last tells how the source answered at the end. */
-static size_t
-read_round(struct source *s, struct block *blocks, int *last)
-{
-	size_t n = 0;
-
-	*last = 0;
-	while (n < ROUND_BLOCKS) {
-		*last = source_read(s, &blocks[n]);
-		if (*last < 0)
-			break;
-		n++;
-		if (blocks[n - 1].now_ns != 0 || blocks[n - 1].n == 0)
-			break; /* live: what is there now is worked on now */
-	}
-	return n;
-}
-
-/* Does the wanted reading unless somebody else took it. */
-static void
-read_if_wanted(struct pipeline *p)
-{
-	int wanted = READING_WANTED;
-
-	if (!atomic_compare_exchange_strong(&p->reading, &wanted, READING_NOW))
-		return;
-	p->read_n = read_round(p->source, p->read_into, &p->read_last);
-	atomic_store(&p->reading, READING_DONE);
-	pthread_mutex_lock(&p->lock);
-	pthread_cond_broadcast(&p->done);
-	pthread_mutex_unlock(&p->lock);
-}
-
-/* --- the pool --------------------------------------------------------------------------------------- */
-
-/* Tasks of one job over the plan: twice as many as threads, so that nobody waits long for the last one. */
-static size_t
-shard_groups(const struct pipeline *p)
-{
-	return p->threads * 2 < SHARDS ? p->threads * 2 : SHARDS;
-}
-
-static uint32_t
-group_mask(size_t group, size_t groups)
-{
-	uint32_t mask = 0;
-
-	for (size_t i = group; i < SHARDS; i += groups)
-		mask |= UINT32_C(1) << i;
-	return mask;
-}
-
-static void
-do_task(struct pipeline *p, enum job job, size_t task)
-{
-	if (job == JOB_DECODE) {
-		decode_slice(p, &p->slice[task]);
-		return;
-	}
-	for (size_t i = 0; i < p->plan_n; i++)
-		engine_ingest(p->engine, p->plan[i].flow, p->plan[i].key, p->plan[i].n, group_mask(task, shard_groups(p)));
-}
-
-static void
-take_tasks(struct pipeline *p)
-{
-	for (;;) {
-		uint64_t ticket = atomic_fetch_add(&p->ticket, 1);
-		size_t tasks = (size_t)(ticket >> 48), task = (size_t)(ticket & UINT32_MAX);
-
-		if (task >= tasks)
-			return;
-		do_task(p, (enum job)(ticket >> 40 & 0xff), task);
-		if (atomic_fetch_add(&p->done_tasks, 1) + 1 == tasks) {
-			pthread_mutex_lock(&p->lock);
-			pthread_cond_broadcast(&p->done);
-			pthread_mutex_unlock(&p->lock);
-		}
-	}
-}
-
-static void *
-helper_main(void *arg)
-{
-	struct pipeline *p = arg;
-	unsigned int seen = 0;
-
-	for (;;) {
-		for (int i = 0; i < SPINS && atomic_load_explicit(&p->generation, memory_order_acquire) == seen; i++)
-			__builtin_ia32_pause();
-		pthread_mutex_lock(&p->lock);
-		while (atomic_load(&p->generation) == seen)
-			pthread_cond_wait(&p->wake, &p->lock);
-		seen = atomic_load(&p->generation);
-		pthread_mutex_unlock(&p->lock);
-		if (atomic_load(&p->quit))
-			return NULL;
-		read_if_wanted(p);
-		take_tasks(p);
-	}
-}
-
-static void
-announce(struct pipeline *p)
-{
-	pthread_mutex_lock(&p->lock);
-	atomic_fetch_add(&p->generation, 1);
-	pthread_cond_broadcast(&p->wake);
-	pthread_mutex_unlock(&p->lock);
-}
-
-/* Runs a job to its end, this thread taking part. */
-static void
-run_job(struct pipeline *p, enum job job, size_t tasks)
-{
-	if (tasks == 0)
-		return;
-	atomic_store(&p->done_tasks, 0);
-	atomic_store(&p->ticket, (uint64_t)tasks << 48 | (uint64_t)job << 40);
-	announce(p);
-	take_tasks(p);
-	for (int i = 0; i < SPINS && atomic_load_explicit(&p->done_tasks, memory_order_acquire) < tasks; i++)
-		__builtin_ia32_pause();
-	pthread_mutex_lock(&p->lock);
-	while (atomic_load(&p->done_tasks) < tasks)
-		pthread_cond_wait(&p->done, &p->lock);
-	pthread_mutex_unlock(&p->lock);
-}
-
-struct pipeline *
-pipeline_new(struct engine *e, unsigned int threads)
-{
-	struct pipeline *p = calloc(1, sizeof(*p));
-	size_t blocks, slices;
-
-	if (p == NULL)
-		return NULL;
-	p->engine = e;
-	p->threads = threads < 1 ? 1 : threads > THREADS_MAX ? THREADS_MAX : threads;
-	pthread_mutex_init(&p->lock, NULL);
-	pthread_cond_init(&p->wake, NULL);
-	pthread_cond_init(&p->done, NULL);
-	blocks = p->threads > 1 ? ROUND_BLOCKS : 1;
-	slices = p->threads > 1 ? SLICES : 1;
-	for (size_t i = 0; i < blocks; i++)
-		if (block_init(&p->block[0][i]) < 0 || (p->threads > 1 && block_init(&p->block[1][i]) < 0))
-			goto fail;
-	for (size_t i = 0; i < slices; i++) {
-		p->slice[i].key = calloc(SLICE_FLOWS, sizeof(struct flow_key));
-		if (p->slice[i].key == NULL || flow_batch_init(&p->slice[i].batch, SLICE_FLOWS) < 0)
-			goto fail;
-	}
-	for (unsigned int i = 1; i < p->threads; i++) {
-		if (pthread_create(&p->thread[p->started], NULL, helper_main, p) != 0)
-			goto fail;
-		p->started++;
-	}
-	return p;
-fail:
-	pipeline_free(p);
-	return NULL;
-}
-
-void
-pipeline_free(struct pipeline *p)
-{
-	if (p == NULL)
-		return;
-	atomic_store(&p->quit, true);
-	announce(p);
-	for (unsigned int i = 0; i < p->started; i++)
-		pthread_join(p->thread[i], NULL);
-	for (size_t i = 0; i < ROUND_BLOCKS; i++) {
-		block_done(&p->block[0][i]);
-		block_done(&p->block[1][i]);
-	}
-	for (size_t i = 0; i < SLICES; i++) {
-		flow_batch_done(&p->slice[i].batch);
-		free(p->slice[i].key);
-	}
-	pthread_cond_destroy(&p->done);
-	pthread_cond_destroy(&p->wake);
-	pthread_mutex_destroy(&p->lock);
-	free(p);
-}
-
-const struct pipeline_totals *
-pipeline_totals(const struct pipeline *p)
-{
-	return &p->totals;
 }
 
 /* A second input may hold an earlier time. */
@@ -304,7 +126,7 @@ ingest_slice(struct pipeline *p, struct slice *s)
 		struct engine_run run = engine_begin(p->engine, s->batch.flow + i, s->batch.n - i);
 
 		i += run.skip;
-		engine_ingest(p->engine, s->batch.flow + i, s->key + i, run.n, ENGINE_ALL);
+		engine_ingest(p->engine, s->batch.flow + i, s->key + i, run.n);
 		i += run.n;
 	}
 	add_stats(&p->totals.decode, &s->stats);
@@ -324,7 +146,7 @@ work_through(struct pipeline *p, struct slice *s, const struct block *b, size_t 
 static int
 run_single(struct pipeline *p, struct source *s, const struct pipeline_events *ev)
 {
-	struct block *b = &p->block[0][0];
+	struct block *b = &p->reader[0].block[0];
 	bool first = true;
 	int n;
 
@@ -332,7 +154,7 @@ run_single(struct pipeline *p, struct source *s, const struct pipeline_events *e
 		if (first)
 			begin_input(p, b);
 		first = false;
-		work_through(p, &p->slice[0], b, 0, b->n);
+		work_through(p, &p->reader[0].slice[0], b, 0, b->n);
 		if (b->now_ns != 0)
 			engine_advance(p->engine, b->now_ns);
 		if (ev->pause(ev->ctx, s))
@@ -341,13 +163,167 @@ run_single(struct pipeline *p, struct source *s, const struct pipeline_events *e
 	return n == ERR_EOF ? 0 : n;
 }
 
-/* --- several threads ----------------------------------------------------------------------------------- */
+/* --- several threads: reading and decoding ----------------------------------------------------------------- */
+
+static void
+tell_done(struct pipeline *p)
+{
+	pthread_mutex_lock(&p->lock);
+	pthread_cond_broadcast(&p->done);
+	pthread_mutex_unlock(&p->lock);
+}
+
+/* Sleeping costs more than a turn at reading takes. */
+static void
+lock_reading(struct pipeline *p)
+{
+	for (int i = 0; i < SPINS; i++) {
+		if (pthread_mutex_trylock(&p->read_lock) == 0)
+			return;
+		__builtin_ia32_pause();
+	}
+	pthread_mutex_lock(&p->read_lock);
+}
+
+/* Puts the slices of a block that was just read at the end of the round. */
+static size_t
+cut_slices(struct pipeline *p, struct reader *r, const struct block *b)
+{
+	size_t n = 0;
+
+	for (size_t first = 0; first < b->n; first += SLICE, n++) {
+		struct slice *s = &r->slice[r->slices_n++];
+
+		s->block = b;
+		s->first = first;
+		s->count = b->n - first < SLICE ? b->n - first : SLICE;
+		p->order[p->order_n++] = s;
+	}
+	return n;
+}
+
+/* Reads the next block of the round and decodes it; false when there is none.  Reading is one at a time, in
+ * the order of the input; decoding goes on beside the next one's reading. */
+static bool
+read_and_decode(struct pipeline *p, unsigned int thread)
+{
+	struct reader *r = &p->reader[thread];
+	struct slice *mine;
+	struct block *b;
+	size_t n;
+
+	lock_reading(p);
+	if (p->over) {
+		pthread_mutex_unlock(&p->read_lock);
+		return false;
+	}
+	b = &r->block[r->blocks_n];
+	p->last = source_read(p->source, b);
+	if (p->last < 0) {
+		p->over = true;
+		pthread_mutex_unlock(&p->read_lock);
+		return false;
+	}
+	r->blocks_n++;
+	mine = &r->slice[r->slices_n];
+	n = cut_slices(p, r, b);
+	p->now_ns = b->now_ns;
+	/* what is there of a live source now is worked on now */
+	if (++p->blocks_n == ROUND_BLOCKS || b->now_ns != 0 || b->n == 0)
+		p->over = true;
+	atomic_fetch_add(&p->decoding, 1);
+	pthread_mutex_unlock(&p->read_lock);
+	for (size_t i = 0; i < n; i++)
+		decode_slice(p, &mine[i]);
+	if (atomic_fetch_sub(&p->decoding, 1) == 1)
+		tell_done(p);
+	return true;
+}
+
+/* --- several threads: the shards ---------------------------------------------------------------------------- */
+
+static void
+take_groups(struct pipeline *p, unsigned int thread)
+{
+	uint32_t no = atomic_load(&p->plan_no);
+	unsigned int groups = groups_of(p);
+
+	for (unsigned int k = 0; no > 0 && k < groups; k++) {
+		unsigned int g = (k * p->threads + thread + k * p->threads / groups) % groups;
+		uint32_t last = no - 1;
+
+		if (!atomic_compare_exchange_strong(&p->taken[g], &last, no))
+			continue;
+		for (size_t i = 0; i < p->plan_n; i++) {
+			struct slice *s = p->plan[i].slice;
+
+			engine_work(p->engine, s->batch.flow, s->key, p->plan[i].from, p->plan[i].to, &s->items[g]);
+		}
+		if (atomic_fetch_add(&p->groups_done, 1) + 1 == groups)
+			tell_done(p);
+	}
+}
+
+struct helper {
+	struct pipeline *p;
+	unsigned int thread;
+};
+
+static void *
+helper_main(void *arg)
+{
+	struct helper h = *(struct helper *)arg;
+	struct pipeline *p = h.p;
+	unsigned int seen = 0;
+
+	free(arg);
+	for (;;) {
+		for (int i = 0; i < SPINS && atomic_load_explicit(&p->generation, memory_order_acquire) == seen; i++)
+			__builtin_ia32_pause();
+		pthread_mutex_lock(&p->lock);
+		while (atomic_load(&p->generation) == seen)
+			pthread_cond_wait(&p->wake, &p->lock);
+		seen = atomic_load(&p->generation);
+		pthread_mutex_unlock(&p->lock);
+		if (atomic_load(&p->quit))
+			return NULL;
+		while (read_and_decode(p, h.thread))
+			;
+		take_groups(p, h.thread);
+	}
+}
+
+static void
+announce(struct pipeline *p)
+{
+	pthread_mutex_lock(&p->lock);
+	atomic_fetch_add(&p->generation, 1);
+	pthread_cond_broadcast(&p->wake);
+	pthread_mutex_unlock(&p->lock);
+}
+
+/* Waits until the counter has the value; the others' last step wakes this thread. */
+static void
+wait_until(struct pipeline *p, atomic_uint *counter, unsigned int value)
+{
+	for (int i = 0; i < SPINS && atomic_load_explicit(counter, memory_order_acquire) != value; i++)
+		__builtin_ia32_pause();
+	pthread_mutex_lock(&p->lock);
+	while (atomic_load(counter) != value)
+		pthread_cond_wait(&p->done, &p->lock);
+	pthread_mutex_unlock(&p->lock);
+}
 
 static void
 execute_plan(struct pipeline *p)
 {
-	if (p->plan_n > 0)
-		run_job(p, JOB_INGEST, shard_groups(p));
+	if (p->plan_n == 0)
+		return;
+	atomic_store(&p->groups_done, 0);
+	atomic_fetch_add(&p->plan_no, 1);
+	announce(p);
+	take_groups(p, 0);
+	wait_until(p, &p->groups_done, groups_of(p));
 	p->plan_n = 0;
 }
 
@@ -355,8 +331,8 @@ execute_plan(struct pipeline *p)
 static void
 ingest_round(struct pipeline *p)
 {
-	for (size_t k = 0; k < p->slices_n; k++) {
-		struct slice *s = &p->slice[k];
+	for (size_t k = 0; k < p->order_n; k++) {
+		struct slice *s = p->order[k];
 
 		for (size_t i = 0; i < s->batch.n;) {
 			if (!engine_same_tick(p->engine, &s->batch.flow[i]) || p->plan_n == PLAN)
@@ -365,7 +341,7 @@ ingest_round(struct pipeline *p)
 
 			i += run.skip;
 			if (run.n > 0)
-				p->plan[p->plan_n++] = (struct stretch){s->batch.flow + i, s->key + i, run.n};
+				p->plan[p->plan_n++] = (struct stretch){s, i, i + run.n};
 			i += run.n;
 		}
 		add_stats(&p->totals.decode, &s->stats);
@@ -380,70 +356,155 @@ ingest_round(struct pipeline *p)
 }
 
 static void
-cut_slices(struct pipeline *p, const struct block *blocks, size_t n)
+begin_round(struct pipeline *p)
 {
-	p->slices_n = 0;
-	for (size_t i = 0; i < n; i++)
-		for (size_t first = 0; first < blocks[i].n && p->slices_n < SLICES; first += SLICE) {
-			struct slice *s = &p->slice[p->slices_n++];
-
-			s->block = &blocks[i];
-			s->first = first;
-			s->count = blocks[i].n - first < SLICE ? blocks[i].n - first : SLICE;
-		}
-}
-
-static void
-want_reading(struct pipeline *p, struct block *into)
-{
-	p->read_into = into;
-	atomic_store(&p->reading, READING_WANTED);
-}
-
-/* The blocks read ahead; reads them here if nobody has begun to. */
-static size_t
-take_reading(struct pipeline *p)
-{
-	read_if_wanted(p);
-	pthread_mutex_lock(&p->lock);
-	while (atomic_load(&p->reading) == READING_NOW)
-		pthread_cond_wait(&p->done, &p->lock);
-	pthread_mutex_unlock(&p->lock);
-	atomic_store(&p->reading, READING_NOTHING);
-	return p->read_n;
+	pthread_mutex_lock(&p->read_lock);
+	for (unsigned int i = 0; i < p->threads; i++)
+		p->reader[i].blocks_n = p->reader[i].slices_n = 0;
+	p->blocks_n = p->order_n = 0;
+	p->now_ns = 0;
+	p->over = false;
+	pthread_mutex_unlock(&p->read_lock);
 }
 
 static int
 run_several(struct pipeline *p, struct source *s, const struct pipeline_events *ev)
 {
-	int last, turn = 0;
-	size_t n = read_round(s, p->block[0], &last);
+	bool first = true;
 
 	p->source = s;
-	if (n > 0)
-		begin_input(p, &p->block[0][0]);
-	while (n > 0) {
-		struct block *now = p->block[turn], *next = p->block[1 - turn];
-		/* a live source is read only after its packets were worked on, lest they wait for the next ones */
-		bool live = now[n - 1].now_ns != 0, ahead = last >= 0 && !live;
-
-		if (ahead)
-			want_reading(p, next);
-		cut_slices(p, now, n);
-		run_job(p, JOB_DECODE, p->slices_n);
+	p->last = 0;
+	while (p->last >= 0) {
+		begin_round(p);
+		announce(p);
+		while (read_and_decode(p, 0))
+			;
+		wait_until(p, &p->decoding, 0);
+		if (first && p->order_n > 0)
+			begin_input(p, p->order[0]->block);
+		first = first && p->order_n == 0;
 		ingest_round(p);
-		if (live)
-			engine_advance(p->engine, now[n - 1].now_ns);
-		n = ahead ? take_reading(p) : 0;
-		if (ahead)
-			last = p->read_last;
+		if (p->now_ns != 0)
+			engine_advance(p->engine, p->now_ns);
 		if (ev->pause(ev->ctx, s))
 			return 0;
-		if (live && last >= 0)
-			n = read_round(s, next, &last);
-		turn = 1 - turn;
 	}
-	return last == ERR_EOF || last >= 0 ? 0 : last;
+	return p->last == ERR_EOF ? 0 : p->last;
+}
+
+/* --- setting up ----------------------------------------------------------------------------------------- */
+
+static int
+slice_init(struct pipeline *p, struct slice *s)
+{
+	s->key = calloc(SLICE_FLOWS, sizeof(*s->key));
+	if (s->key == NULL || flow_batch_init(&s->batch, SLICE_FLOWS) < 0)
+		return ERR_NOMEM;
+	for (unsigned int g = 0; p->threads > 1 && g < groups_of(p); g++) {
+		s->items[g].item = calloc(SLICE_FLOWS * 3, sizeof(*s->items[g].item));
+		if (s->items[g].item == NULL)
+			return ERR_NOMEM;
+	}
+	return 0;
+}
+
+static int
+reader_init(struct pipeline *p, struct reader *r)
+{
+	size_t blocks = p->threads > 1 ? ROUND_BLOCKS : 1, slices = p->threads > 1 ? ROUND_SLICES : 1;
+
+	r->slice = calloc(ROUND_SLICES, sizeof(*r->slice));
+	if (r->slice == NULL)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < blocks; i++)
+		if (block_init(&r->block[i]) < 0)
+			return ERR_NOMEM;
+	for (size_t i = 0; i < slices; i++)
+		if (slice_init(p, &r->slice[i]) < 0)
+			return ERR_NOMEM;
+	return 0;
+}
+
+static void
+reader_done(struct reader *r)
+{
+	for (size_t i = 0; i < ROUND_BLOCKS; i++)
+		block_done(&r->block[i]);
+	for (size_t i = 0; r->slice != NULL && i < ROUND_SLICES; i++) {
+		flow_batch_done(&r->slice[i].batch);
+		free(r->slice[i].key);
+		for (unsigned int g = 0; g < SHARDS; g++)
+			free(r->slice[i].items[g].item);
+	}
+	free(r->slice);
+}
+
+static int
+start_helpers(struct pipeline *p)
+{
+	for (unsigned int i = 1; i < p->threads; i++) {
+		struct helper *h = malloc(sizeof(*h));
+
+		if (h == NULL)
+			return ERR_NOMEM;
+		*h = (struct helper){p, i};
+		if (pthread_create(&p->thread[p->started], NULL, helper_main, h) != 0) {
+			free(h);
+			return ERR_NOMEM;
+		}
+		p->started++;
+	}
+	return 0;
+}
+
+struct pipeline *
+pipeline_new(struct engine *e, unsigned int threads)
+{
+	struct pipeline *p = calloc(1, sizeof(*p));
+	int err = 0;
+
+	if (p == NULL)
+		return NULL;
+	p->engine = e;
+	p->threads = threads < 1 ? 1 : threads > THREADS_MAX ? THREADS_MAX : threads;
+	p->over = true;
+	pthread_mutex_init(&p->read_lock, NULL);
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_cond_init(&p->wake, NULL);
+	pthread_cond_init(&p->done, NULL);
+	for (unsigned int i = 0; i < p->threads && err == 0; i++)
+		err = reader_init(p, &p->reader[i]);
+	if (err == 0)
+		err = start_helpers(p);
+	if (err < 0) {
+		pipeline_free(p);
+		return NULL;
+	}
+	return p;
+}
+
+void
+pipeline_free(struct pipeline *p)
+{
+	if (p == NULL)
+		return;
+	atomic_store(&p->quit, true);
+	announce(p);
+	for (unsigned int i = 0; i < p->started; i++)
+		pthread_join(p->thread[i], NULL);
+	for (unsigned int i = 0; i < p->threads; i++)
+		reader_done(&p->reader[i]);
+	pthread_cond_destroy(&p->done);
+	pthread_cond_destroy(&p->wake);
+	pthread_mutex_destroy(&p->lock);
+	pthread_mutex_destroy(&p->read_lock);
+	free(p);
+}
+
+const struct pipeline_totals *
+pipeline_totals(const struct pipeline *p)
+{
+	return &p->totals;
 }
 
 int

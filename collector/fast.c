@@ -98,6 +98,8 @@ fast_packet(const struct raw_packet *p, const uint8_t *data, struct flow_batch *
 	return true;
 }
 
+enum { AHEAD = 8 };
+
 size_t
 packets_decode(const struct block *b, size_t first, size_t count, struct flow_batch *out, struct decode_stats *stats)
 {
@@ -109,6 +111,11 @@ packets_decode(const struct block *b, size_t first, size_t count, struct flow_ba
 		const uint8_t *data = b->data + p->offset;
 		size_t n = out->n, dns_n = out->dns_n;
 
+		/* another thread may have read the block: its headers wait in another core's cache */
+		if (i + AHEAD < first + count) {
+			__builtin_prefetch(b->data + p[AHEAD].offset);
+			__builtin_prefetch(b->data + p[AHEAD].offset + 64);
+		}
 		if (p->link != LINK_ETHERNET || !fast_packet(p, data, out)) {
 			struct decode d = {.out = out};
 

@@ -210,9 +210,16 @@ engine_keys(const struct engine *e, const struct flow *f, size_t n, struct flow_
 }
 
 void
-engine_ingest(struct engine *e, const struct flow *f, const struct flow_key *k, size_t n, uint32_t mask)
+engine_ingest(struct engine *e, const struct flow *f, const struct flow_key *k, size_t n)
 {
-	shards_ingest(e->shard, &e->env, f, k, n, mask);
+	shards_ingest(e->shard, &e->env, f, k, n);
+}
+
+void
+engine_work(struct engine *e, const struct flow *f, const struct flow_key *k, size_t from, size_t to,
+    struct shard_items *items)
+{
+	shards_work(e->shard, &e->env, f, k, from, to, items);
 }
 
 /* --- event time ---------------------------------------------------------------------------------- */

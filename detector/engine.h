@@ -2,8 +2,7 @@
  *
  * A caller works in rounds.  engine_keys may run on any thread for any part of a batch.  Then, for the flows
  * in order: engine_begin says how many of them belong to the current tick (closing ticks as event time
- * moves on; alerts come out of it), and engine_ingest works through those, by one thread for all shards or by
- * several with disjoint masks.  Alerts come only from engine_begin, engine_advance and engine_finish, on the
+ * moves on; alerts come out of it), and engine_ingest or engine_work works through those.  Alerts come only from engine_begin, engine_advance and engine_finish, on the
  * thread that calls them.
  *
  * The engine asks no clock and draws no random number.  Its memory is taken at the start.
@@ -66,9 +65,12 @@ struct engine_run {
 struct engine_run engine_begin(struct engine *e, const struct flow *f, size_t n);
 /* Whether engine_begin would take this flow without closing a tick or skipping it. */
 bool engine_same_tick(const struct engine *e, const struct flow *f);
-/* mask: the shards this thread takes; the masks of one run are disjoint and together ENGINE_ALL. */
-enum { ENGINE_ALL = (1 << SHARDS) - 1 };
-void engine_ingest(struct engine *e, const struct flow *f, const struct flow_key *k, size_t n, uint32_t mask);
+/* Works through flows of one run, on this thread alone. */
+void engine_ingest(struct engine *e, const struct flow *f, const struct flow_key *k, size_t n);
+/* Or by several: engine_split once for the flows of a batch (pure, any thread), then engine_work for each
+ * group and run, in order of the runs; groups may run side by side.  See shard.h. */
+void engine_work(struct engine *e, const struct flow *f, const struct flow_key *k, size_t from, size_t to,
+    struct shard_items *items);
 /* Event time has reached t_ns although no flow came: closes the ticks before it. */
 void engine_advance(struct engine *e, int64_t t_ns);
 /* Another input begins at t_ns: when that lies before the current tick, time starts anew there. */

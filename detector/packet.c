@@ -349,15 +349,15 @@ likely_pair(const struct flow_key *k)
  * inlined for sure, its body stays. */
 #define PREFETCHER static inline __attribute__((always_inline)) void
 
-/* Asks for the tags of what a flow touches on these shards. */
+/* Asks for the tags of one part of a flow. */
 PREFETCHER
-prefetch_tags(struct shard *shards, const struct flow_key *k, uint32_t mask)
+prefetch_tags(struct shard *shards, const struct flow_key *k, enum shard_part part)
 {
-	if ((mask >> shard_of(k->src) & 1) != 0)
+	if (part == PART_SOURCE)
 		__builtin_prefetch(host_bucket(&shards[shard_of(k->src)], k->src));
-	if ((mask >> shard_of(k->dst) & 1) != 0)
+	else if (part == PART_DESTINATION)
 		__builtin_prefetch(host_bucket(&shards[shard_of(k->dst)], k->dst));
-	if (k->service != SERVICE_NONE && (mask >> k->pair_shard & 1) != 0)
+	else if (k->service != SERVICE_NONE)
 		__builtin_prefetch(pair_bucket(&shards[k->pair_shard], likely_pair(k)));
 }
 
@@ -374,13 +374,13 @@ prefetch_host(struct shard *s, uint64_t hash)
 
 /* The tags have arrived: asks for the records behind them. */
 PREFETCHER
-prefetch_records(struct shard *shards, const struct flow_key *k, uint32_t mask)
+prefetch_records(struct shard *shards, const struct flow_key *k, enum shard_part part)
 {
-	if ((mask >> shard_of(k->src) & 1) != 0)
+	if (part == PART_SOURCE) {
 		prefetch_host(&shards[shard_of(k->src)], k->src);
-	if ((mask >> shard_of(k->dst) & 1) != 0)
+	} else if (part == PART_DESTINATION) {
 		prefetch_host(&shards[shard_of(k->dst)], k->dst);
-	if (k->service != SERVICE_NONE && (mask >> k->pair_shard & 1) != 0) {
+	} else if (k->service != SERVICE_NONE) {
 		struct shard *s = &shards[k->pair_shard];
 		uint64_t hash = likely_pair(k);
 		const struct pair_slot *slot = pair_peek(s, hash);
@@ -392,9 +392,22 @@ prefetch_records(struct shard *shards, const struct flow_key *k, uint32_t mask)
 	}
 }
 
+/* One flow at one place: its source's host, its destination's host, or its pair. */
+static inline void
+work_flow(struct shard *shards, const struct shard_env *env, const struct flow *f, const struct flow_key *k,
+    enum shard_part part)
+{
+	if (part == PART_SOURCE)
+		host_count(&shards[shard_of(k->src)], env, k->src, &f->src, f, false);
+	else if (part == PART_DESTINATION)
+		host_count(&shards[shard_of(k->dst)], env, k->dst, &f->dst, f, true);
+	else
+		pair_work(&shards[k->pair_shard], env, f, k);
+}
+
 void
 shards_ingest(struct shard *shards, const struct shard_env *env, const struct flow *flow, const struct flow_key *key,
-    size_t total, uint32_t mask)
+    size_t total)
 {
 	for (size_t at = 0; at < total; at += CHUNK) {
 		const struct flow *f = flow + at;
@@ -402,18 +415,59 @@ shards_ingest(struct shard *shards, const struct shard_env *env, const struct fl
 		size_t n = total - at < CHUNK ? total - at : CHUNK;
 
 		for (size_t i = 0; i < n; i++)
-			prefetch_tags(shards, &k[i], mask);
+			for (enum shard_part part = PART_SOURCE; part <= PART_PAIR; part++)
+				prefetch_tags(shards, &k[i], part);
 		for (size_t i = 0; i < n; i++)
-			prefetch_records(shards, &k[i], mask);
+			for (enum shard_part part = PART_SOURCE; part <= PART_PAIR; part++)
+				prefetch_records(shards, &k[i], part);
 		for (size_t i = 0; i < n; i++) {
-			unsigned int a = shard_of(k[i].src), b = shard_of(k[i].dst);
-
-			if ((mask >> a & 1) != 0)
-				host_count(&shards[a], env, k[i].src, &f[i].src, &f[i], false);
-			if ((mask >> b & 1) != 0)
-				host_count(&shards[b], env, k[i].dst, &f[i].dst, &f[i], true);
-			if ((mask >> k[i].pair_shard & 1) != 0 && needs_pair(&f[i], &k[i]))
-				pair_work(&shards[k[i].pair_shard], env, &f[i], &k[i]);
+			work_flow(shards, env, &f[i], &k[i], PART_SOURCE);
+			work_flow(shards, env, &f[i], &k[i], PART_DESTINATION);
+			if (needs_pair(&f[i], &k[i]))
+				work_flow(shards, env, &f[i], &k[i], PART_PAIR);
 		}
+	}
+}
+
+void
+shards_split(const struct flow *f, const struct flow_key *k, size_t n, unsigned int groups, struct shard_items *items)
+{
+	uint8_t group[SHARDS];
+
+	for (unsigned int i = 0; i < SHARDS; i++)
+		group[i] = (uint8_t)(i % groups);
+	for (unsigned int g = 0; g < groups; g++)
+		items[g].n = items[g].next = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct shard_items *a = &items[group[shard_of(k[i].src)]];
+		struct shard_items *b = &items[group[shard_of(k[i].dst)]];
+		struct shard_items *c = &items[group[k[i].pair_shard]];
+
+		a->item[a->n++] = (uint16_t)(i << 2 | PART_SOURCE);
+		b->item[b->n++] = (uint16_t)(i << 2 | PART_DESTINATION);
+		if (needs_pair(&f[i], &k[i]))
+			c->item[c->n++] = (uint16_t)(i << 2 | PART_PAIR);
+	}
+}
+
+void
+shards_work(struct shard *shards, const struct shard_env *env, const struct flow *f, const struct flow_key *k,
+    size_t from, size_t to, struct shard_items *items)
+{
+	while (items->next < items->n && items->item[items->next] >> 2 < from)
+		items->next++; /* flows that were left out */
+	while (items->next < items->n && items->item[items->next] >> 2 < to) {
+		const uint16_t *item = &items->item[items->next];
+		size_t n = items->n - items->next < CHUNK ? items->n - items->next : CHUNK;
+
+		while (item[n - 1] >> 2 >= to)
+			n--;
+		for (size_t i = 0; i < n; i++)
+			prefetch_tags(shards, &k[item[i] >> 2], item[i] & 3);
+		for (size_t i = 0; i < n; i++)
+			prefetch_records(shards, &k[item[i] >> 2], item[i] & 3);
+		for (size_t i = 0; i < n; i++)
+			work_flow(shards, env, &f[item[i] >> 2], &k[item[i] >> 2], item[i] & 3);
+		items->next += (uint32_t)n;
 	}
 }

@@ -161,9 +161,23 @@ void shard_done(struct shard *s);
 uint64_t addr_hash(uint64_t seed, const struct addr *a);
 void flow_keys(const struct shard_env *env, const struct flow *f, size_t n, struct flow_key *k);
 
-/* Works through n flows of one tick, on the shards whose bit is set in `mask`. */
+/* Works through n flows of one tick, on all shards. */
 void shards_ingest(struct shard *shards, const struct shard_env *env, const struct flow *f,
-    const struct flow_key *k, size_t n, uint32_t mask);
+    const struct flow_key *k, size_t n);
+
+/* The same for several threads: flows are split once into the work of each group of shards (shard i
+ * belongs to group i modulo groups), then any thread may do any group, but only one at a time. */
+enum shard_part { PART_SOURCE, PART_DESTINATION, PART_PAIR };
+enum { SPLIT_FLOWS = 1 << 14 }; /* at most so many flows in one split */
+struct shard_items {
+	uint16_t *item;   /* index << 2 | part, ascending; room for 3 a flow */
+	uint32_t n, next; /* next: done so far */
+};
+void shards_split(const struct flow *f, const struct flow_key *k, size_t n, unsigned int groups,
+    struct shard_items *items);
+/* The items of flows [from, to), after those before them. */
+void shards_work(struct shard *shards, const struct shard_env *env, const struct flow *f,
+    const struct flow_key *k, size_t from, size_t to, struct shard_items *items);
 
 /* Forget this tick's counters of the touched pairs. */
 void shard_tick_done(struct shard *s, const struct shard_env *env);
