@@ -4,6 +4,10 @@
  * the answers are large for the queries (BAF) and that it asks again for what it has just been
  * told, with TTL left, which no stub or cache does (repeat share).  No list of names and no
  * fixation on ANY; the rate of ANY is one more signal, volume is none.
+ *
+ * Many people behind one address repeat popular names too.  They differ in what else they ask: of an abuser's
+ * answers many are large, or most of its large ones answer one question.  And a host nearly all of whose
+ * answers are large needs no repeats: whoever turns thousands of names round asks for nothing else.
  */
 #include "detector/detector.h"
 
@@ -21,9 +25,18 @@ static const struct setting table[] = {
 	    "large answers needed within 5 minutes"},
 	{"any-rate", "/s", 0.5, 10000, 5, "mail servers that still ask ANY stay below 1/s", F(any_rate),
 	    "ANY queries with large answers, which need no repeats"},
+	{"large-share", "%", 0.01, 1, 0.2, "docs/calibration.md: people behind one address stay below 5 %", F(large_share),
+	    "large answers among all, for repeats to count"},
+	{"name-share", "%", 0.1, 1, 0.5, "docs/calibration.md: people's top name stays near 25 %", F(name_share),
+	    "or else one question among the large answers"},
+	{"all-large", "%", 0.5, 1, 0.8, "docs/calibration.md: a recursor with DNSSEC stays below 35 %", F(all_large),
+	    "share of large answers, of at least 100 in 5 minutes, that needs no repeats"},
 };
 
-enum { SIGNAL_BAF, SIGNAL_MATCHED, SIGNAL_REPEAT, SIGNAL_COUNT, SIGNAL_ANY };
+enum { SIGNAL_BAF, SIGNAL_MATCHED, SIGNAL_REPEAT, SIGNAL_COUNT, SIGNAL_ANY, SIGNAL_FOCUS, SIGNAL_ALL_LARGE };
+
+enum { ALL_LARGE_LEAST = 100 };
+#define SPREAD_S 0.8 /* two active ticks are only one burst unless their answers lie this far apart */
 
 static void
 judge_window(const struct judge_env *env, const struct watch *w, const struct cell *c, double need, uint32_t window_s,
@@ -53,9 +66,22 @@ judge_window(const struct judge_env *env, const struct watch *w, const struct ce
 	verdict_signal(v, "large_answers", "Large answers drawn", "persistence", "", n, seen, seen, need)->required = true;
 	verdict_signal(v, "any_rate", "ANY queries with large answers", "rate", "/s", any_rate, any_rate, any_rate, set->any_rate);
 
-	bool lasts = c->ticks >= 2 || seen >= 10 * need;
+	double large = c->answers > 0 ? n / c->answers : 0, top = watch_top_name_share(w);
+	struct interval part = wilson99(seen, c->answers / (double)w->sampling);
+	/* either of the two will do: told as the one that is nearer to its threshold */
+	bool by_name = top / set->name_share > large / set->large_share;
+	struct signal *focus = by_name ?
+	    verdict_signal(v, "name_share", "One question among its large answers", "names", "%", top, top, top, set->name_share) :
+	    verdict_signal(v, "large_share", "Large answers among all it gets", "size", "%", large, large, large, set->large_share);
+	struct signal *all = verdict_signal(v, "all_large", "Nearly all it gets is large, at least 100 in 5 minutes", "persistence", "%",
+	    large, part.low, part.high, set->all_large);
+	/* only of our own customers: a stranger's recursor may ask our server for nothing but what is large */
+	all->met = all->met && seen >= ALL_LARGE_LEAST && window_s == watch_window_s[WINDOW_LONG] &&
+	    (w->flags & HOST_OURS) != 0;
+
+	bool lasts = c->ticks >= 3 || (c->ticks == 2 && watch_spread_s(w) >= SPREAD_S) || seen >= 10 * need;
 	bool fixed = v->signals[SIGNAL_BAF].met && v->signals[SIGNAL_MATCHED].met;
-	bool odd = v->signals[SIGNAL_REPEAT].met || v->signals[SIGNAL_ANY].met;
+	bool odd = (v->signals[SIGNAL_REPEAT].met && focus->met) || v->signals[SIGNAL_ANY].met || all->met;
 
 	if (fixed && odd && v->signals[SIGNAL_COUNT].met && lasts)
 		v->heat = HEAT_HOT;

@@ -14,7 +14,7 @@ const struct detector *const detectors[] = {
 
 #define E(field) offsetof(struct engine_settings, field)
 static const struct setting engine_table[] = {
-	{"large-answer", "B", 300, 65535, 1000, "docs/calibration.md: no ordinary mix averages above it", E(large_answer),
+	{"large-answer", "B", 300, 65535, 1000, "docs/calibration.md: negative answers with DNSSEC reach 900", E(large_answer),
 	    "a DNS answer of at least this size counts as large"},
 	{"close-after", "s", 5, 86400, 30, "three short windows", E(close_after),
 	    "quiet time after which an alert closes"},

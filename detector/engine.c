@@ -228,8 +228,8 @@ static void
 set_second(struct engine *e, int64_t second)
 {
 	e->tick0_s = second - e->env.tick;
-	e->begin_ns = second * NS_PER_S;
-	e->end_ns = e->begin_ns + NS_PER_S;
+	e->env.begin_ns = second * NS_PER_S;
+	e->end_ns = e->env.begin_ns + NS_PER_S;
 }
 
 /* Closes up to n ticks, fewer when nothing is left that the passing of time could change. */
@@ -289,7 +289,7 @@ count_strange(struct engine *e, const struct flow *f)
 static bool
 believable(const struct engine *e, int64_t t)
 {
-	return t < e->end_ns + AHEAD_S * NS_PER_S && t >= e->begin_ns - BACK_S * NS_PER_S;
+	return t < e->end_ns + AHEAD_S * NS_PER_S && t >= e->env.begin_ns - BACK_S * NS_PER_S;
 }
 
 struct engine_run
@@ -324,7 +324,7 @@ engine_begin(struct engine *e, const struct flow *f, size_t n)
 		move_to(e, time_seconds(t));
 	}
 	e->strange_n = 0;
-	for (int64_t late = e->begin_ns - LATE_S * NS_PER_S; run.n < n && engine_same_tick(e, &f[run.n]); run.n++) {
+	for (int64_t late = e->env.begin_ns - LATE_S * NS_PER_S; run.n < n && engine_same_tick(e, &f[run.n]); run.n++) {
 		e->late_n = f[run.n].start_ns < late ? e->late_n + 1 : 0;
 		if (f[run.n].end_ns > e->stats.last_ns)
 			e->stats.last_ns = f[run.n].end_ns;
@@ -338,14 +338,14 @@ engine_begin(struct engine *e, const struct flow *f, size_t n)
 bool
 engine_same_tick(const struct engine *e, const struct flow *f)
 {
-	return e->started && f->start_ns < e->end_ns && f->start_ns >= e->begin_ns - BACK_S * NS_PER_S &&
+	return e->started && f->start_ns < e->end_ns && f->start_ns >= e->env.begin_ns - BACK_S * NS_PER_S &&
 	    e->late_n < BELIEVE_LATE;
 }
 
 void
 engine_restart(struct engine *e, int64_t t_ns)
 {
-	if (e->started && t_ns < e->begin_ns - LATE_S * NS_PER_S)
+	if (e->started && t_ns < e->env.begin_ns - LATE_S * NS_PER_S)
 		jump_to(e, time_seconds(t_ns));
 }
 

@@ -55,7 +55,7 @@ struct engine {
 	/* event time: tick t covers the second tick0_s + t */
 	bool started;
 	int64_t tick0_s;
-	int64_t begin_ns, end_ns;   /* of the current tick */
+	int64_t end_ns;             /* of the current tick; it begins at env.begin_ns */
 	int64_t strange_ns;         /* time of the last flow with an impossible time */
 	uint32_t strange_n;
 	uint32_t late_n;            /* late flows in a row */

@@ -287,7 +287,7 @@ static void
 forget_episode(struct watch *w)
 {
 	w->life.alert = 0;
-	w->first_ns = 0;
+	w->first_ns = w->last_ns = w->recent_ns[0] = w->recent_ns[1] = 0;
 	memset(&w->total, 0, sizeof(w->total));
 	memset(w->peer, 0, sizeof(w->peer));
 	memset(w->name, 0, sizeof(w->name));

@@ -14,7 +14,7 @@ enum {
 	CHUNK = 32,
 	QUERY_LIFE = 10,     /* ticks for which a query explains answers */
 	TTL_UNKNOWN = 30,    /* ticks a client is taken to hold an answer whose records were cut off */
-	TTL_LEAST = 2,       /* asking again so soon is no use of an answer, whatever its TTL */
+	TTL_LEAST = 30,      /* asking again so soon for so much is no use of it, whatever its TTL */
 	TTL_MOST = 3600,
 };
 
@@ -24,6 +24,18 @@ asked_lately(const struct shard *s, const struct shard_env *env, const struct pa
 	uint32_t last = s->pair_slot[p->slot].last_query;
 
 	return last != 0 && env->tick + 1 - last <= QUERY_LIFE;
+}
+
+/* Remembers when in the tick the answers that count came. */
+static inline void
+answered(const struct shard_env *env, struct pair *p, int64_t t_ns)
+{
+	int64_t into = t_ns - env->begin_ns;
+
+	if (p->first_ns == 0)
+		p->first_ns = t_ns;
+	if (into > 0 && into < 1000000000)
+		p->last_at = (uint8_t)(into / 3906250);
 }
 
 /* --- DNS -------------------------------------------------------------------------------------- */
@@ -177,8 +189,7 @@ large_answer(struct shard *s, const struct shard_env *env, const struct flow *f,
 
 	p->large++;
 	p->large_bytes += f->bytes;
-	if (p->first_ns == 0)
-		p->first_ns = f->start_ns;
+	answered(env, p, f->start_ns);
 	if (v == NULL) {
 		p->large_size += (uint32_t)f->bytes;
 		if (asked_lately(s, env, p))
@@ -251,8 +262,7 @@ other_service(struct shard *s, const struct shard_env *env, const struct flow *f
 		p->answers += (uint32_t)f->packets;
 		p->answer_packets += (uint32_t)f->packets;
 		p->answer_bytes += f->bytes;
-		if (p->first_ns == 0)
-			p->first_ns = f->start_ns;
+		answered(env, p, f->start_ns);
 		if (asked_lately(s, env, p))
 			p->matched += (uint32_t)f->packets;
 	}
@@ -280,8 +290,7 @@ later_fragment(struct shard *s, const struct shard_env *env, const struct flow *
 		return;
 	if (service == SERVICE_FRAGMENT) {
 		p->answers += (uint32_t)f->packets;
-		if (p->first_ns == 0)
-			p->first_ns = f->start_ns;
+		answered(env, p, f->start_ns);
 		p->matched += head != 0 ? (uint32_t)f->packets : 0; /* a head was seen */
 	}
 	if (asks) {

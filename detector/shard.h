@@ -63,6 +63,7 @@ struct pair {
 	uint32_t name;               /* slot + 1 of the question of its latest large answer in this tick */
 	uint8_t service;
 	bool fresh;                  /* the pair entered the table in this tick */
+	uint8_t last_at;             /* its latest such answer: 1/256 s into the tick */
 	uint16_t sampling;
 	int64_t first_ns;            /* its first large answer (other services: any answer) of this tick; 0: none */
 	uint32_t queries, any_queries;
@@ -139,6 +140,7 @@ struct shard {
 struct shard_env {
 	uint64_t seed;
 	uint32_t tick;          /* the current one, from 1 */
+	int64_t begin_ns;       /* its event time */
 	uint32_t large_answer;  /* bytes of a DNS message */
 	const struct prefixmap *places_map;
 	const struct place *places;

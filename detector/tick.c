@@ -104,7 +104,7 @@ watch_floods(struct engine *e)
 		w->now.large += s->fresh;
 		w->touched = e->env.tick;
 		if (w->first_ns == 0)
-			w->first_ns = e->begin_ns;
+			w->first_ns = e->env.begin_ns;
 	}
 	e->server_touched_n = 0;
 }
@@ -155,7 +155,7 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 		/* what an already watched client does besides belongs to its picture */
 		w = crowd_client || e->watches.used == 0 ? NULL : watches_find(&e->watches, e->env.seed, &p->client, SIDE_CLIENT, p->service);
 		if (w != NULL)
-			watch_take(w, p, crowd_server ? NULL : &p->server, 0, NULL, e->env.tick);
+			watch_take(w, p, crowd_server ? NULL : &p->server, 0, NULL, e->env.tick, e->env.begin_ns);
 		return;
 	}
 	client = place_of(&e->env, &p->client);
@@ -174,7 +174,7 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 	w->flags = side == SIDE_CLIENT ? client.flags : server.flags;
 	w->link = side == SIDE_CLIENT ? client.link : server.link;
 	watch_take(w, p, peer, addr_hash(e->env.seed, peer != NULL ? peer : a),
-	    p->name != 0 ? &s->name[p->name - 1] : NULL, e->env.tick);
+	    p->name != 0 ? &s->name[p->name - 1] : NULL, e->env.tick, e->env.begin_ns);
 }
 
 /* --- curves --------------------------------------------------------------------------------------- */
@@ -445,7 +445,7 @@ engine_close_tick(struct engine *e)
 	for (int i = 0; i < SHARDS; i++)
 		shard_tick_done(&e->shard[i], &e->env);
 	e->env.tick++;
-	e->begin_ns += NS_PER_S;
+	e->env.begin_ns += NS_PER_S;
 	e->end_ns += NS_PER_S;
 }
 

@@ -1,7 +1,9 @@
 /* dns-amplification-victim: large DNS answers that the host never asked for.
  *
  * Volume is no condition: two dozen answers a second are an attack when nothing asked for them.
- * They come from many reflectors, or the same question is answered over and over.
+ * The same question is answered over and over, or, where the capture shows no names, they come from many
+ * sources.  Many sources alone are no sign: that is what a recursor looks like whose queries leave by
+ * another way.  Where no queries are seen at all, both are asked for.
  */
 #include "detector/detector.h"
 
@@ -18,6 +20,8 @@ static const struct setting table[] = {
 };
 
 enum { SIGNAL_UNMATCHED, SIGNAL_COUNT, SIGNAL_SOURCES, SIGNAL_REPEAT };
+
+#define SPREAD_S 0.8 /* see abuser.c */
 
 static void
 judge_window(const struct judge_env *env, const struct watch *w, const struct cell *c, uint32_t window_s,
@@ -41,8 +45,10 @@ judge_window(const struct judge_env *env, const struct watch *w, const struct ce
 	verdict_signal(v, "repeat_share", "The same answer again while it is still valid", "names", "%",
 	    n > 0 ? c->repeat / n : 0, repeat.low, repeat.high, set->repeat_share);
 
-	bool lasts = c->ticks >= 2 || seen >= 10 * set->min_answers;
-	bool odd = v->signals[SIGNAL_SOURCES].met || v->signals[SIGNAL_REPEAT].met;
+	bool lasts = c->ticks >= 3 || (c->ticks == 2 && watch_spread_s(w) >= SPREAD_S) || seen >= 10 * set->min_answers;
+	bool names = watch_top_name_share(w) > 0;
+	bool many = v->signals[SIGNAL_SOURCES].met, again = v->signals[SIGNAL_REPEAT].met;
+	bool odd = names ? again && (many || env->queries_seen) : many;
 
 	if (v->signals[SIGNAL_UNMATCHED].met && v->signals[SIGNAL_COUNT].met && odd && lasts)
 		v->heat = HEAT_HOT;

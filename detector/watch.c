@@ -226,7 +226,7 @@ take_name(struct watch *w, const struct name_slot *n, uint64_t count)
 
 void
 watch_take(struct watch *w, const struct pair *p, const struct addr *peer, uint64_t peer_hash,
-    const struct name_slot *name, uint32_t tick)
+    const struct name_slot *name, uint32_t tick, int64_t begin_ns)
 {
 	struct cell *c = &w->now;
 	uint32_t weight = p->service == SERVICE_DNS ? p->large : p->answers;
@@ -253,6 +253,14 @@ watch_take(struct watch *w, const struct pair *p, const struct addr *peer, uint6
 		w->sampling = p->sampling;
 	if (weight == 0)
 		return;
+	if (begin_ns + p->last_at * INT64_C(3906250) > w->last_ns)
+		w->last_ns = begin_ns + p->last_at * INT64_C(3906250);
+	if (w->recent_ns[0] < begin_ns) {
+		w->recent_ns[1] = w->recent_ns[0];
+		w->recent_ns[0] = p->first_ns;
+	} else if (p->first_ns < w->recent_ns[0]) {
+		w->recent_ns[0] = p->first_ns;
+	}
 	if (peer != NULL) {
 		hll_add(&w->peers[0], peer_hash);
 		take_peer(w, peer, weight, p->answer_bytes);
@@ -297,6 +305,23 @@ watch_close_tick(struct watch *w, uint32_t tick)
 		w->last_tick = tick;
 	cell_add(&w->total, &w->now);
 	w->now = zero;
+}
+
+double
+watch_spread_s(const struct watch *w)
+{
+	return w->recent_ns[1] != 0 ? (double)(w->last_ns - w->recent_ns[1]) / 1e9 : 0;
+}
+
+double
+watch_top_name_share(const struct watch *w)
+{
+	uint64_t top = 0;
+
+	for (int i = 0; i < WATCH_NAMES; i++)
+		if (w->name[i].count > top)
+			top = w->name[i].count;
+	return w->total.large > 0 ? (double)top / w->total.large : 0;
 }
 
 bool

@@ -68,6 +68,8 @@ struct watch {
 	uint32_t first_tick; /* of the episode */
 	uint32_t last_tick;  /* with a large (DNS) or any answer */
 	int64_t first_ns;    /* first such answer of the current episode */
+	int64_t recent_ns[2]; /* first one of the latest active tick, and of the one before */
+	int64_t last_ns;     /* the latest one */
 	uint32_t touched;    /* tick in which `now` was last written */
 	struct cell now;     /* the current tick */
 	struct cell w1[W1], w10[W10];
@@ -101,9 +103,15 @@ struct watch *watches_get(struct watches *w, uint64_t seed, const struct addr *a
     uint8_t service, uint32_t tick);
 void watches_free(struct watches *w, struct watch *x);
 
+/* Seconds between the first and the last answer of the two latest active ticks: a burst that only straddles
+ * the edge of a tick is short. */
+double watch_spread_s(const struct watch *w);
+/* Share of the most frequent question among the large answers of the episode. */
+double watch_top_name_share(const struct watch *w);
+
 /* Adds a pair's tick to the watch of one of its ends. */
 void watch_take(struct watch *w, const struct pair *p, const struct addr *peer, uint64_t peer_hash,
-    const struct name_slot *name, uint32_t tick);
+    const struct name_slot *name, uint32_t tick, int64_t begin_ns);
 /* Closes the tick: moves `now` into the windows and brings the sums up to date. */
 void watch_close_tick(struct watch *w, uint32_t tick);
 /* Whether large answers still come: the last is no older than eight mean gaps of the episode (at least 5 s). */
