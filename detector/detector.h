@@ -34,7 +34,7 @@ struct victim_settings {
 	double unmatched_share, min_answers, min_sources, repeat_share;
 };
 struct reflector_settings {
-	double baf, min_answers, min_rate, max_clients_share;
+	double baf, min_answers, min_rate, max_clients_share, repeat_share;
 };
 struct udp_settings {
 	double unmatched_share, min_packets, min_sources, flood_sources, flood_packets, baf;

@@ -12,7 +12,7 @@ static const struct setting table[] = {
 	{"mean-size", "B", 28, 65535, 400, "a fragmented datagram fills its packets", F(mean_size), "mean size of them at IP level"},
 	{"headless-share", "%", 0.1, 1, 0.5, "docs/calibration.md", F(headless_share),
 	    "fragments whose first one was never seen, lower 99 % bound"},
-	{"min-sources", "", 2, 1e6, 10, "docs/calibration.md", F(min_sources), "sources, when the first fragments are there"},
+	{"min-sources", "", 2, 1e6, 30, "docs/calibration.md", F(min_sources), "sources, when the first fragments are there"},
 };
 
 enum { SIGNAL_RATE, SIGNAL_SIZE, SIGNAL_HEADLESS, SIGNAL_SOURCES };

@@ -1,5 +1,9 @@
 /* dns-amplification-reflector: our own resolver or server amplifies towards strangers.
  *
+ * Large answers alone say nothing: a signed zone gives them to every resolver in the world, and
+ * resolvers whose paths lose fragments ask three times.  Forged queries show in two things together:
+ * few addresses get very many answers, and they get the same answer while it is still valid.
+ *
  * The server side of a watch is fed only with strangers' traffic (engine.c decides who is one), so
  * what our own customers draw never counts here.
  */
@@ -11,14 +15,23 @@ static const struct setting table[] = {
 	{"min-answers", "", 10, 100000, 50, "as for the victim", F(min_answers), "large answers needed in the window"},
 	{"min-rate", "bit/s", 1000, 1e12, 100000, "a tenth of what a reflector sends in known attacks", F(min_rate),
 	    "answers towards strangers"},
-	{"max-clients-share", "%", 0.001, 1, 0.5, "docs/calibration.md: a public server answers many, each rarely",
-	    F(max_clients_share), "clients per large answer: below it, few are being hit"},
+	{"max-clients-share", "%", 0.001, 1, 0.2, "docs/calibration.md: a public server answers many, each rarely",
+	    F(max_clients_share), "clients per large answer within 10 seconds, a third of it within 5 minutes: few are being hit"},
+	{"repeat-share", "%", 0.1, 1, 0.5, "as for the abuser", F(repeat_share),
+	    "the same answer again while it is still valid, lower 99 % bound; not asked where names are not seen"},
 };
 
-enum { SIGNAL_BAF, SIGNAL_COUNT, SIGNAL_RATE, SIGNAL_CLIENTS };
+static bool
+names_seen(const struct watch *w)
+{
+	for (int i = 0; i < WATCH_NAMES; i++)
+		if (w->name[i].count > 0)
+			return true;
+	return false;
+}
 
 static void
-judge_window(const struct judge_env *env, const struct watch *w, const struct cell *c, uint32_t window_s,
+judge_window(const struct judge_env *env, const struct watch *w, const struct cell *c, double max_share, uint32_t window_s,
     struct verdict *v)
 {
 	const struct reflector_settings *set = &env->settings->reflector;
@@ -28,15 +41,19 @@ judge_window(const struct judge_env *env, const struct watch *w, const struct ce
 	double rate = c->ticks > 0 ? (double)c->large_bytes * 8 / c->ticks : 0;
 	double clients = watch_peer_count(w), share = n > 0 ? clients / n : 1;
 	struct interval ratio = ratio99(baf, seen, seen, w->sampling > 1);
+	struct interval repeat = wilson99(c->repeat / (double)w->sampling, seen);
 
 	*v = (struct verdict){.role = ROLE_REFLECTOR, .window_s = window_s};
 	verdict_signal(v, "baf", "Answers \xc3\xb7 queries, bytes at IP level", "size", "x", baf, ratio.low, ratio.high, set->baf);
 	verdict_signal(v, "large_answers", "Large answers to strangers", "persistence", "", n, seen, seen, set->min_answers);
 	verdict_signal(v, "rate", "Towards strangers", "rate", "bit/s", rate, rate, rate, set->min_rate);
 	struct signal *s = verdict_signal(v, "clients_share", "Strangers per large answer: few are hit hard", "mismatch", "%", share,
-	    share, share, set->max_clients_share);
+	    share, share, max_share);
 	s->below = true;
-	s->met = share <= set->max_clients_share;
+	s->met = share <= max_share;
+	if (names_seen(w))
+		verdict_signal(v, "repeat_share", "The same answer again while it is still valid", "names", "%",
+		    n > 0 ? c->repeat / n : 0, repeat.low, repeat.high, set->repeat_share);
 
 	bool all = true;
 
@@ -46,17 +63,19 @@ judge_window(const struct judge_env *env, const struct watch *w, const struct ce
 	}
 	if (all && (c->ticks >= 2 || seen >= 10 * set->min_answers))
 		v->heat = HEAT_HOT;
-	else if (seen >= set->min_answers / 4 && share <= set->max_clients_share)
+	else if (seen >= set->min_answers / 4 && share <= max_share)
 		v->heat = HEAT_WARM;
 }
 
 static void
 judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
 {
+	const double share = env->settings->reflector.max_clients_share;
 	struct verdict slow;
 
-	judge_window(env, w, &w->sum[WINDOW_SHORT], watch_window_s[WINDOW_SHORT], v);
-	judge_window(env, w, &w->sum[WINDOW_LONG], watch_window_s[WINDOW_LONG], &slow);
+	judge_window(env, w, &w->sum[WINDOW_SHORT], share, watch_window_s[WINDOW_SHORT], v);
+	/* in five minutes a resolver comes back for what has expired, a victim is hit all the time */
+	judge_window(env, w, &w->sum[WINDOW_LONG], share / 3, watch_window_s[WINDOW_LONG], &slow);
 	if (slow.heat > v->heat && watch_still_active(w, env->tick))
 		*v = slow;
 	if ((w->flags & HOST_NEVER) != 0)

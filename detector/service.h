@@ -18,6 +18,10 @@ struct service {
 	const char *name;    /* damp.vector */
 	uint16_t port;
 	uint16_t min_answer; /* bytes at IP level: mean size of abused answers is at least this */
+	/* For services that carry sessions (tunnels, desktops, games): bytes at IP level that a forged
+	 * request has at most, as it is a bare greeting, while a session's packets back are longer on
+	 * average.  0: the service is question and answer.  1: no size tells them apart. */
+	uint16_t session_request;
 };
 
 /* Which ports are in the table at all, as a bit map of 8 KiB that stays in the first-level cache:

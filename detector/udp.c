@@ -1,7 +1,10 @@
 /* udp-amplification-victim and -reflector: the other services that amplify, from the port table.
  *
  * A victim receives answers it did not ask for: from at least a handful of sources, larger than
- * the service's ordinary ones, or else in a flood from very many.
+ * the service's ordinary ones, or else in a flood from very many.  Services that carry sessions
+ * (tunnels, desktops, games, file sharing) send large packets all day: there a victim needs the sources of
+ * a flood, as half of a session is what a tap on one of two paths sees, and a reflector requests of a
+ * greeting's size.
  */
 #include "detector/detector.h"
 
@@ -34,7 +37,9 @@ judge_victim(const struct judge_env *env, const struct watch *w, struct verdict 
 	const struct cell *c = &w->sum[WINDOW_SHORT];
 	const struct service *service = service_info(w->service);
 	double n = c->answers, seen = n / w->sampling, sources = watch_peer_count(w);
-	double miss = n > 0 ? (n - c->matched) / n : 0, mean = n > 0 ? (double)c->answer_bytes / (double)c->answer_packets : 0;
+	/* who writes back to those it hears from is in a conversation, whoever began it: a public NTP
+	 * server and its clients may both use port 123 */
+	double miss = n > 0 && c->queries < n / 2 ? (n - c->matched) / n : 0, mean = n > 0 ? (double)c->answer_bytes / (double)c->answer_packets : 0;
 	struct interval bound = share99(miss * seen, seen, w->sampling > 1);
 
 	*v = (struct verdict){.role = ROLE_VICTIM, .window_s = watch_window_s[WINDOW_SHORT]};
@@ -43,8 +48,8 @@ judge_victim(const struct judge_env *env, const struct watch *w, struct verdict 
 	s->required = true;
 	s->met = miss >= set->unmatched_share;
 	verdict_signal(v, "packets", "Answer packets received", "rate", "", n, seen, seen, set->min_packets)->required = true;
-	verdict_signal(v, "sources", "Different sources of them", "mismatch", "", sources, sources, sources, set->min_sources)
-	    ->required = true;
+	verdict_signal(v, "sources", "Different sources of them", "mismatch", "", sources, sources, sources,
+	    service->session_request != 0 ? set->flood_sources : set->min_sources)->required = true;
 	verdict_signal(v, "mean_size", "Mean answer, bytes at IP level", "size", "B", mean, mean, mean, service->min_answer);
 	struct signal *flood = verdict_signal(v, "flood", "Packets, when very many sources answer", "rate", "", n, seen, seen,
 	    set->flood_packets);
@@ -75,13 +80,21 @@ judge_reflector(const struct judge_env *env, const struct watch *w, struct verdi
 	double n = c->answers, seen = n / w->sampling;
 	double mean = c->answer_packets > 0 ? (double)c->answer_bytes / c->answer_packets : 0;
 	double baf = c->query_bytes > 0 ? (double)c->answer_bytes / (double)c->query_bytes : c->answer_bytes > 0 ? 1000 : 0;
+	double request = c->queries > 0 ? (double)c->query_bytes / c->queries : 0;
 	struct interval ratio = ratio99(baf, seen, (double)c->queries / w->sampling, w->sampling > 1);
+	const struct service *service = service_info(w->service);
 
 	*v = (struct verdict){.role = ROLE_REFLECTOR, .window_s = watch_window_s[WINDOW_SHORT]};
 	verdict_signal(v, "baf", "Answers \xc3\xb7 requests, bytes at IP level", "size", "x", baf, ratio.low, ratio.high, set->baf);
 	verdict_signal(v, "packets", "Answer packets to strangers", "rate", "", n, seen, seen, set->min_packets);
 	verdict_signal(v, "mean_size", "Mean answer, bytes at IP level", "size", "B", mean, mean, mean,
-	    service_info(w->service)->min_answer);
+	    service->min_answer);
+	if (service->session_request != 0) {
+		struct signal *s = verdict_signal(v, "request_size", "Mean request, bytes at IP level", "size", "B", request, request,
+		    request, service->session_request);
+		s->below = true;
+		s->met = request > 0 && request <= service->session_request;
+	}
 
 	bool all = true;
 
