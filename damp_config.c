@@ -188,11 +188,10 @@ print_table(const struct config *c, const struct config_group *g, const char *ki
 	for (size_t k = 0; k < view->n; k++) {
 		const struct setting *s = &view->table[k];
 		const struct config_setting *all = g != NULL ? config_setting_find(c, NULL, kind, s->name) : NULL;
-		const char *unit = all != NULL ? all->unit : s->unit;
 
 		if (config_setting_find(c, g, kind, s->name) == NULL)
 			buf_printf(out, "%*s#   %s: %g%s  # %s\n", (int)indent, "", s->name, all != NULL ? all->value : s->def,
-			    unit[0] == '%' ? "" : unit, s->help);
+			    s->unit[0] == '%' ? "" : s->unit, s->help);
 	}
 }
 

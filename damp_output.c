@@ -120,6 +120,20 @@ open_feeds(struct output *o, bool append)
 	return true;
 }
 
+/* False with errno. */
+static bool
+make_folder(const char *path)
+{
+	struct stat st;
+
+	if (mkdir(path, 0777) == 0)
+		return true;
+	if (errno != EEXIST || stat(path, &st) < 0)
+		return false;
+	errno = ENOTDIR;
+	return S_ISDIR(st.st_mode) && access(path, W_OK | X_OK) == 0;
+}
+
 struct output *
 output_open(const struct output_setup *s)
 {
@@ -137,7 +151,7 @@ output_open(const struct output_setup *s)
 	buf_init(&o->line, LINE_MAX_BYTES);
 	rules_cache_init(&o->rules, s->config);
 	open_databases(o);
-	if (o->config->rules_dir != NULL && mkdir(o->config->rules_dir, 0777) < 0 && errno != EEXIST) {
+	if (o->config->rules_dir != NULL && !make_folder(o->config->rules_dir)) {
 		complain("%s: %s", o->config->rules_dir, strerror(errno));
 		output_free(o);
 		return NULL;
