@@ -377,13 +377,21 @@ finish_feeds(struct output *o)
 	}
 }
 
+static bool
+is_stdout(const char *path)
+{
+	return path != NULL && strcmp(path, "-") == 0;
+}
+
+/* The summary makes way for anything else that was sent to standard output. */
 int
 output_finish(struct output *o, const struct pipeline *p, double elapsed_s)
 {
 	struct report_facts facts = {.config = o->config, .engine = o->engine, .pipeline = p, .geoip = o->geoip,
 		.inputs_n = o->inputs_n, .inputs = o->inputs, .elapsed_s = elapsed_s, .damage = o->damage,
 		.damage_n = o->damage_n, .rules = &o->rules};
-	bool to_stdout = o->config->alerts != NULL && strcmp(o->config->alerts, "-") == 0;
+	const struct config *c = o->config;
+	bool taken = is_stdout(c->alerts) || is_stdout(c->html) || is_stdout(c->stats);
 
 	finish_feeds(o);
 	facts.lines = o->chain.seq > 0;
@@ -391,7 +399,7 @@ output_finish(struct output *o, const struct pipeline *p, double elapsed_s)
 	facts.key_ephemeral = o->ephemeral;
 	facts.seq = o->chain.seq;
 	facts.digest = o->chain.prev;
-	if (report_write(&facts, to_stdout) != 0)
+	if (report_write(&facts, taken) != 0)
 		o->failed = true;
 	if (o->config->stats != NULL && report_stats(&facts, o->config->stats) != 0)
 		o->failed = true;

@@ -173,7 +173,7 @@ struct rules_options {
 	const struct rule_format *format;
 	struct rule_policy policy;
 	const char *output;
-	const char *incident;
+	uint64_t incident; /* 0: that of the first alert */
 	bool list;
 };
 
@@ -251,18 +251,13 @@ write_rules(const struct rules_options *o, const struct alert *list, size_t n)
 	const struct alert **use = calloc(n + 1, sizeof(*use));
 	struct rule_request q = {.policy = o->policy};
 	struct rule_text text;
-	uint64_t incident = 0;
+	uint64_t incident = o->incident;
 	int status = EXIT_OK;
 	FILE *f = stdout;
 
 	if (use == NULL)
 		return EXIT_FAILED;
 	/* one incident a file: the one asked for, or that of the first alert */
-	if (o->incident != NULL && alert_id_parse(o->incident, &incident) < 0) {
-		complain("'%s' is no incident (16 hexadecimal digits)", o->incident);
-		free(use);
-		return EXIT_USAGE;
-	}
 	for (size_t i = 0; i < n; i++) {
 		if (incident == 0)
 			incident = list[i].incident;
@@ -336,10 +331,14 @@ take_rules(void *ctx, const char *name, const char *key, const char *value)
 		return take_format(o, value);
 	if (strcmp(name, "policy") == 0)
 		return take_policy(o, value);
+	if (strcmp(name, "incident") == 0 && alert_id_parse(value, &o->incident) == 0)
+		return EXIT_OK;
+	if (strcmp(name, "incident") == 0) {
+		complain("'%s' is no incident (16 hexadecimal digits)", value);
+		return EXIT_USAGE;
+	}
 	if (strcmp(name, "list") == 0)
 		o->list = true;
-	else if (strcmp(name, "incident") == 0)
-		o->incident = value;
 	else if (strcmp(name, "output") == 0)
 		o->output = value;
 	else if (units_duration(value, &seconds) < 0 || seconds < 1 || seconds > 31 * 86400) {

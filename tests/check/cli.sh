@@ -76,6 +76,8 @@ holds "several files are one run" 'python3 -c "import json,sys; a,b,c=(json.load
 "$damp" replay "${key[@]}" --alerts - "$capture" >"$dir/out" 2>"$dir/err"
 holds "--alerts -: lines on standard output" 'cmp -s "$dir/out" "$dir/a.json"'
 holds "--alerts -: the summary on standard error" 'grep -q "41 customers" "$dir/err"'
+"$damp" replay --stats - "$capture" >"$dir/out" 2>"$dir/err2"
+holds "--stats -: nothing but the object on standard output" 'python3 -m json.tool "$dir/out" >/dev/null && grep -q "41 customers" "$dir/err2"'
 holds "no progress, no colours where no terminal is" '! grep -q "$(printf "\033")" "$dir/err"'
 if command -v script >/dev/null; then
 	script -qec "TERM=xterm '$damp' replay '$capture'" /dev/null >"$dir/tty" 2>&1 </dev/null
@@ -113,6 +115,9 @@ holds "rules -o FILE" '"$damp" rules --format iptables -o "$dir/r2" "$dir/a.json
 echo '{"a":' >"$dir/half"
 says "rules of what are no alerts" 1 'half:1: not JSON' "$damp" rules --format iptables "$dir/half"
 says "rules of nothing" 1 'no alerts, no rules' "$damp" rules --format iptables /dev/null
+id=$(sed -n '1s/.*"incident":"\([0-9a-f]*\)".*/\1/p' "$dir/a.json")
+holds "rules of one incident" '[ -n "$id" ] && "$damp" rules --format iptables --incident "$id" "$dir/a.json" 2>"$dir/err" | cmp -s - "$dir/r"'
+says "rules of an incident that is not there" 1 'no alerts, no rules' "$damp" rules --format iptables --incident 00000000000000aa "$dir/a.json"
 if [ "$(id -u)" = 0 ] && unshare -n true 2>/dev/null && command -v iptables-restore >/dev/null; then
 	for f in iptables ip6tables; do
 		"$damp" rules --format $f "$dir/a.json" >"$dir/r.$f" 2>"$dir/err"
