@@ -156,8 +156,9 @@ PREFIX ?= /usr/local
 .PHONY: install
 install: all
 	install -D -m 755 $(DAMP) $(DESTDIR)$(PREFIX)/bin/damp
-	install -d $(DESTDIR)$(PREFIX)/share/man/man1
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5
 	install -m 644 docs/damp.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 docs/damp.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/
 	install -D -m 644 docs/damp.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/damp
 
 .PHONY: clean

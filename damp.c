@@ -1,26 +1,16 @@
-/* damp: the command table, the options, and what each command does.
- *
- * Every option of replay, run and why is also a key of the configuration and goes through the same
- * parser (base/config.h); what is left here is wiring.
- */
+/* damp: the table of commands, help, and how the program begins and ends. */
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/err.h"
 #include "base/nearest.h"
-#include "base/timefmt.h"
 #include "damp.h"
 #include "damp_commands.h"
-#include "rules/rules.h"
 
 void
 complain(const char *fmt, ...)
@@ -34,6 +24,17 @@ complain(const char *fmt, ...)
 	va_end(ap);
 }
 
+void
+complain_of(const char *name, const char *why)
+{
+	size_t n = strlen(name);
+
+	if (strncmp(why, name, n) == 0 && why[n] == ':')
+		complain("%s", why);
+	else
+		complain("%s: %s", name, why);
+}
+
 bool
 wants_color(const struct config *c, int fd)
 {
@@ -42,152 +43,30 @@ wants_color(const struct config *c, int fd)
 	return c->color && (no == NULL || no[0] == '\0') && isatty(fd) && term != NULL && strcmp(term, "dumb") != 0;
 }
 
-/* --- options ------------------------------------------------------------------------------------------ */
-
-enum option_use { USE_TRAFFIC = 1, USE_RUN = 2, USE_ALL = 4 };
-
-static const struct option_row {
-	const char *name;   /* without dashes */
-	char letter;        /* 0: none */
-	const char *value;  /* NULL: takes none */
-	const char *key;    /* of the configuration; NULL: handled here */
-	const char *given;  /* value stored when it takes none */
-	unsigned int use;
-	const char *help;
-} options[] = {
-	{"config", 'c', "FILE", NULL, NULL, USE_TRAFFIC, "read the configuration (YAML)"},
-	{"networks", 0, "CIDR,...", "networks", NULL, USE_TRAFFIC, "our own prefixes"},
-	{"resolvers", 0, "IP,...", "resolvers", NULL, USE_TRAFFIC, "our resolvers"},
-	{"geoip", 0, "FILE", "geoip", NULL, USE_TRAFFIC, "a MaxMind database; repeat for more"},
-	{"key", 0, "FILE", "key", NULL, USE_TRAFFIC, "sign with this key (damp keygen)"},
-	{"alerts", 0, "FILE", "alerts", NULL, USE_TRAFFIC, "write alert lines here; - for standard output"},
-	{"rules-dir", 0, "DIR", "rules-dir", NULL, USE_TRAFFIC, "write rules here, a file for each format"},
-	{"html", 0, "FILE", "html", NULL, USE_TRAFFIC, "write the report page"},
-	{"stats", 0, "FILE", "stats", NULL, USE_TRAFFIC, "write statistics as JSON"},
-	{"syslog", 0, "URL", "syslog", NULL, USE_TRAFFIC, "send alert lines: unix:///dev/log, udp://HOST:514, tcp://HOST:601"},
-	{"sensor", 0, "NAME", "sensor", NULL, USE_TRAFFIC, "the name of this sensor"},
-	{"input", 0, "KIND", "input", NULL, USE_TRAFFIC, "auto, packets or exports"},
-	{"interface", 'i', "IF", "interfaces", NULL, USE_RUN, "capture on this interface; repeat for more"},
-	{"threads", 0, "N", "threads", NULL, USE_TRAFFIC, "threads of work; 0: one for each core"},
-	{"memory", 0, "SIZE", "memory", NULL, USE_TRAFFIC, "budget of all tables, such as 512MB"},
-	{"width", 0, "N", "width", NULL, USE_TRAFFIC, "columns of the summary; 0: the terminal's"},
-	{"quiet", 'q', NULL, "quiet", "true", USE_TRAFFIC, "say less"},
-	{"verbose", 'v', NULL, "verbose", "true", USE_TRAFFIC, "say more"},
-	{"no-color", 0, NULL, "color", "false", USE_TRAFFIC, "no colours"},
-	{"help", 'h', NULL, NULL, NULL, USE_ALL, "this help"},
-	{"version", 0, NULL, NULL, NULL, USE_ALL, "the version"},
-};
-enum { OPTIONS = sizeof(options) / sizeof(options[0]) };
-
-static const struct option_row *
-find_option(const char *text, size_t n, unsigned int use)
-{
-	for (size_t i = 0; i < OPTIONS; i++)
-		if ((options[i].use & (use | USE_ALL)) != 0 && strlen(options[i].name) == n &&
-		    strncmp(options[i].name, text, n) == 0)
-			return &options[i];
-	return NULL;
-}
-
-static const char *
-near_option(const char *text, unsigned int use)
-{
-	struct nearest n;
-
-	nearest_init(&n, text);
-	for (size_t i = 0; i < OPTIONS; i++)
-		if ((options[i].use & (use | USE_ALL)) != 0)
-			nearest_try(&n, options[i].name);
-	return nearest_found(&n);
-}
-
-void
-print_options(unsigned int use)
-{
-	for (size_t i = 0; i < OPTIONS; i++) {
-		const struct option_row *o = &options[i];
-		char left[48], letter[8] = "    ";
-
-		if ((o->use & (use | USE_ALL)) == 0)
-			continue;
-		if (o->letter != 0)
-			snprintf(letter, sizeof(letter), "-%c, ", o->letter);
-		snprintf(left, sizeof(left), "%s--%s%s%s", letter, o->name, o->value != NULL ? " " : "",
-		    o->value != NULL ? o->value : "");
-		printf("  %-26s %s\n", left, o->help);
-	}
-}
-
-int
-parse_options(int argc, char **argv, unsigned int use, option_fn *take, void *ctx, char **rest, int *rest_n)
-{
-	bool only_rest = false;
-
-	*rest_n = 0;
-	for (int i = 0; i < argc; i++) {
-		const char *arg = argv[i], *value = NULL, *equals;
-		const struct option_row *o = NULL;
-
-		if (only_rest || arg[0] != '-' || arg[1] == '\0') {
-			rest[(*rest_n)++] = argv[i];
-			continue;
-		}
-		if (strcmp(arg, "--") == 0) {
-			only_rest = true;
-			continue;
-		}
-		if (arg[1] == '-') {
-			equals = strchr(arg, '=');
-			o = find_option(arg + 2, equals != NULL ? (size_t)(equals - arg - 2) : strlen(arg + 2), use);
-			value = equals != NULL ? equals + 1 : NULL;
-		} else {
-			for (size_t k = 0; k < OPTIONS && o == NULL; k++)
-				if (options[k].letter == arg[1] && (options[k].use & (use | USE_ALL)) != 0)
-					o = &options[k];
-			value = arg[2] != '\0' ? arg + 2 : NULL;
-		}
-		if (o == NULL) {
-			const char *near = near_option(arg + 1 + (arg[1] == '-'), use);
-
-			complain("unknown option %s%s%s%s", arg, near != NULL ? "; did you mean --" : "", near != NULL ? near : "",
-			    near != NULL ? "?" : "");
-			return EXIT_USAGE;
-		}
-		if (o->value == NULL && value != NULL) {
-			complain("--%s takes no value", o->name);
-			return EXIT_USAGE;
-		}
-		if (o->value != NULL && value == NULL) {
-			if (i + 1 >= argc) {
-				complain("--%s needs a value: %s", o->name, o->value);
-				return EXIT_USAGE;
-			}
-			value = argv[++i];
-		}
-		int err = take(ctx, o->name, o->key, o->value != NULL ? value : o->given);
-
-		if (err != EXIT_OK)
-			return err;
-	}
-	return EXIT_OK;
-}
-
 /* --- the commands -------------------------------------------------------------------------------------- */
 
 static const struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
+	unsigned int use;  /* its options */
 	const char *synopsis;
 	const char *help;
+	const char *more;  /* behind its options; NULL: nothing */
 } commands[] = {
-	{"replay", command_replay, "[options] FILE...", "run recorded traffic through damp; - is standard input"},
-	{"run", command_run, "-c FILE [options]", "watch interfaces live"},
-	{"why", command_why, "HOST [options] FILE...", "every signal of one host, and why there is an alert or none"},
-	{"rules", command_rules, "--format NAME [options] [ALERTS]", "turn alert lines into rate-limit rules"},
-	{"verify", command_verify, "[--key PUB] FILE...", "check signatures and chain of alert lines"},
-	{"keygen", command_keygen, "-o PREFIX", "make a signing key pair"},
-	{"check-config", command_check_config, "FILE", "print the effective configuration and its problems"},
-	{"help", command_help, "[COMMAND]", "help on a command"},
+	{"replay", command_replay, USE_TRAFFIC, "[options] FILE...", "run recorded traffic through damp; - is standard input",
+		"Without a configuration resolvers and amplifiers are found by what they do.\n"},
+	{"run", command_run, USE_TRAFFIC | USE_RUN, "-c FILE [options]", "watch an interface live",
+		"SIGINT and SIGTERM end it, SIGHUP opens the alert file anew (after a log rotation).\n"},
+	{"why", command_why, USE_TRAFFIC, "HOST [options] FILE...",
+		"every signal of one host, and why there is an alert or none", NULL},
+	{"rules", command_rules, USE_RULES, "--format NAME [options] [ALERTS]", "turn alert lines into rate-limit rules",
+		"ALERTS are files of alert lines, or - or nothing for standard input.\n"},
+	{"verify", command_verify, USE_VERIFY, "[--key PUB] FILE...", "check signatures and chain of alert lines",
+		"Without a key only the chain is checked, which shows accidents, not forgery.\n"},
+	{"keygen", command_keygen, USE_KEYGEN, "-o PREFIX", "make a signing key pair",
+		"Files that are there already are left alone.\n"},
+	{"check-config", command_check_config, 0, "FILE", "print the effective configuration and its problems", NULL},
+	{"help", command_help, 0, "[COMMAND]", "help on a command", NULL},
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
@@ -202,35 +81,115 @@ usage(FILE *to)
 	    "Each command explains itself with --help; damp(1) is the manual.\n");
 }
 
-int
-command_help(int argc, char **argv)
-{
-	char help[] = "--help", *args[] = {help, NULL};
-
-	if (argc == 0) {
-		usage(stdout);
-		return EXIT_OK;
-	}
-	for (size_t i = 0; i < COMMANDS; i++)
-		if (strcmp(commands[i].name, argv[0]) == 0 && commands[i].run != command_help)
-			return commands[i].run(1, args);
-	complain("there is no command '%s'", argv[0]);
-	return EXIT_USAGE;
-}
-
 void
 print_usage_of(const char *name)
 {
-	for (size_t i = 0; i < COMMANDS; i++)
+	for (size_t i = 0; i < COMMANDS; i++) {
+		const struct command *c = &commands[i];
+
+		if (strcmp(c->name, name) != 0)
+			continue;
+		printf("damp %s %s\n%s\n\n", name, c->synopsis, c->help);
+		print_options(c->use);
+		if (c->more != NULL)
+			printf("\n%s", c->more);
+	}
+}
+
+/* NULL: told, with the nearest name. */
+static const struct command *
+find_command(const char *name)
+{
+	struct nearest near;
+
+	nearest_init(&near, name);
+	for (size_t i = 0; i < COMMANDS; i++) {
 		if (strcmp(commands[i].name, name) == 0)
-			printf("damp %s %s\n%s\n\n", name, commands[i].synopsis, commands[i].help);
+			return &commands[i];
+		nearest_try(&near, commands[i].name);
+	}
+	if (nearest_found(&near) != NULL)
+		complain("there is no command '%s'; did you mean '%s'?", name, nearest_found(&near));
+	else
+		complain("there is no command '%s'; damp --help lists them", name);
+	return NULL;
+}
+
+struct plain {
+	option_fn *take;
+	void *ctx;
+	bool help, version;
+};
+
+static int
+take_plain(void *ctx, const char *name, const char *key, const char *value)
+{
+	struct plain *p = ctx;
+
+	if (strcmp(name, "help") == 0)
+		p->help = true;
+	else if (strcmp(name, "version") == 0)
+		p->version = true;
+	else
+		return p->take(p->ctx, name, key, value);
+	return EXIT_OK;
+}
+
+int
+parse_plain(const char *command, int argc, char **argv, unsigned int use, option_fn *take, void *ctx, char **rest,
+    int *rest_n, bool *done)
+{
+	struct plain p = {.take = take, .ctx = ctx};
+	int status = parse_options(argc, argv, use, take_plain, &p, rest, rest_n);
+
+	*done = status != EXIT_OK || p.help || p.version;
+	if (status == EXIT_OK && p.help)
+		print_usage_of(command);
+	else if (status == EXIT_OK && p.version)
+		print_version();
+	return status;
+}
+
+int
+command_help(int argc, char **argv)
+{
+	char **rest = calloc((size_t)argc + 1, sizeof(*rest));
+	const struct command *c;
+	int n, status;
+	bool done;
+
+	if (rest == NULL)
+		return EXIT_FAILED;
+	status = parse_plain("help", argc, argv, 0, NULL, NULL, rest, &n, &done);
+	if (!done && n == 0)
+		usage(stdout);
+	else if (!done && (c = find_command(rest[0])) != NULL)
+		print_usage_of(c->name);
+	else if (!done)
+		status = EXIT_USAGE;
+	free(rest);
+	return status;
+}
+
+/* A standard stream that was closed would be the next file opened: the summary would land in the alert
+ * file.  What takes its place lets the use of it fail. */
+static void
+fill_streams(void)
+{
+	static const int mode[3] = {O_WRONLY, O_RDONLY, O_RDONLY};
+
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", mode[fd]) != fd)
+			_exit(EXIT_FAILED);
 }
 
 int
 main(int argc, char **argv)
 {
-	struct nearest near;
+	const struct command *c;
+	int status;
 
+	fill_streams();
 	signal(SIGPIPE, SIG_IGN);
 	if (argc < 2) {
 		usage(stderr);
@@ -238,28 +197,22 @@ main(int argc, char **argv)
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
 		usage(stdout);
-		return EXIT_OK;
-	}
-	if (strcmp(argv[1], "--version") == 0) {
+		status = EXIT_OK;
+	} else if (strcmp(argv[1], "--version") == 0) {
 		print_version();
-		return EXIT_OK;
+		status = EXIT_OK;
+	} else if (argv[1][0] == '-' && argv[1][1] != '\0') {
+		complain("options come after the command: damp replay %s ...", argv[1]);
+		return EXIT_USAGE;
+	} else {
+		c = find_command(argv[1]);
+		if (c == NULL)
+			return EXIT_USAGE;
+		status = c->run(argc - 2, argv + 2);
 	}
-	nearest_init(&near, argv[1]);
-	for (size_t i = 0; i < COMMANDS; i++) {
-		if (strcmp(commands[i].name, argv[1]) == 0) {
-			int status = commands[i].run(argc - 2, argv + 2);
-
-			if (fflush(stdout) != 0 && status == EXIT_OK) {
-				complain("standard output: %s", strerror(errno));
-				status = EXIT_FAILED;
-			}
-			return status;
-		}
-		nearest_try(&near, commands[i].name);
+	if (fflush(stdout) != 0 && status == EXIT_OK) {
+		complain("standard output: %s", strerror(errno));
+		status = EXIT_FAILED;
 	}
-	if (nearest_found(&near) != NULL)
-		complain("there is no command '%s'; did you mean '%s'?", argv[1], nearest_found(&near));
-	else
-		complain("there is no command '%s'; damp --help lists them", argv[1]);
-	return EXIT_USAGE;
+	return status;
 }

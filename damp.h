@@ -18,6 +18,8 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 /* Prints "damp: ..." on standard error. */
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The same with the name of a thing in front, unless the reason begins with it already. */
+void complain_of(const char *name, const char *why);
 
 /* --- damp_pipeline.c: bytes to flows to the engine, on several threads --------------------------- */
 
@@ -59,7 +61,11 @@ struct engine_sink output_sink(struct output *o);
 void output_engine(struct output *o, struct engine *e);
 /* A damaged place in the input: told at once and kept for the report. */
 void output_damage(void *ctx, const char *input, uint64_t packet, uint64_t offset, const char *reason);
+/* An input that could not be opened, or failed without a place: likewise. */
+void output_unreadable(struct output *o, const char *input, const char *why);
 void output_poll(struct output *o);
+/* Opens the alert file anew by its name: it was moved away. */
+void output_reopen(struct output *o);
 /* Flushes the feeds, writes rules, page, statistics and summary; an exit status. */
 int output_finish(struct output *o, const struct pipeline *p, double elapsed_s);
 void output_free(struct output *o);

@@ -55,11 +55,14 @@ clock_ns(void)
 static void
 open_databases(struct output *o)
 {
-	char why[256];
+	char why[256], text[300];
 
-	for (size_t i = 0; i < o->config->geoip.n; i++)
-		if (geoip_add(o->geoip, o->config->geoip.text[i], why, sizeof(why)) < 0)
-			complain("%s: %s; going on without it", o->config->geoip.text[i], why);
+	for (size_t i = 0; i < o->config->geoip.n; i++) {
+		if (geoip_add(o->geoip, o->config->geoip.text[i], why, sizeof(why)) == 0)
+			continue;
+		snprintf(text, sizeof(text), "%s; going on without it", why);
+		complain_of(o->config->geoip.text[i], text);
+	}
 }
 
 static bool
@@ -74,16 +77,12 @@ open_signer(struct output *o)
 	if (o->config->key != NULL) {
 		o->signer = signer_read(o->config->key, why, sizeof(why));
 		if (o->signer == NULL)
-			complain("%s: %s", o->config->key, why);
+			complain_of(o->config->key, why);
 	} else {
 		o->signer = signer_ephemeral(why, sizeof(why));
 		o->ephemeral = true;
 		if (o->signer == NULL)
 			complain("no key: %s", why);
-		else if (o->config->alerts != NULL || o->config->syslog.n > 0) {
-			complain("no --key: signing with a key made for this run (kid %s); `damp keygen -o PREFIX` makes one to keep",
-			    signer_pub(o->signer)->kid);
-		}
 	}
 	if (o->signer != NULL && o->config->verbose && !signer_locked(o->signer))
 		complain("the signing key could not be locked in memory (see ulimit -l)");
@@ -101,11 +100,11 @@ open_feeds(struct output *o, bool append)
 	if (o->config->alerts != NULL) {
 		o->file = file_feed_open(o->config->alerts, &options, &o->chain, why, sizeof(why));
 		if (o->file == NULL) {
-			complain("%s: %s", o->config->alerts, why);
+			complain_of(o->config->alerts, why);
 			return false;
 		}
 		if (why[0] != '\0')
-			complain("%s: %s", o->config->alerts, why);
+			complain_of(o->config->alerts, why);
 	}
 	o->feed = calloc(o->config->syslog.n + 1, sizeof(*o->feed));
 	if (o->feed == NULL)
@@ -113,12 +112,26 @@ open_feeds(struct output *o, bool append)
 	for (size_t i = 0; i < o->config->syslog.n; i++) {
 		o->feed[i] = feed_open(o->config->syslog.text[i], &setup, why, sizeof(why));
 		if (o->feed[i] == NULL) {
-			complain("%s: %s", o->config->syslog.text[i], why);
+			complain_of(o->config->syslog.text[i], why);
 			return false;
 		}
 		o->feeds_n++;
 	}
 	return true;
+}
+
+/* False with errno. */
+static bool
+make_folder(const char *path)
+{
+	struct stat st;
+
+	if (mkdir(path, 0777) == 0)
+		return true;
+	if (errno != EEXIST || stat(path, &st) < 0)
+		return false;
+	errno = ENOTDIR;
+	return S_ISDIR(st.st_mode) && access(path, W_OK | X_OK) == 0;
 }
 
 struct output *
@@ -138,7 +151,7 @@ output_open(const struct output_setup *s)
 	buf_init(&o->line, LINE_MAX_BYTES);
 	rules_cache_init(&o->rules, s->config);
 	open_databases(o);
-	if (o->config->rules_dir != NULL && mkdir(o->config->rules_dir, 0777) < 0 && errno != EEXIST) {
+	if (o->config->rules_dir != NULL && !make_folder(o->config->rules_dir)) {
 		complain("%s: %s", o->config->rules_dir, strerror(errno));
 		output_free(o);
 		return NULL;
@@ -147,6 +160,9 @@ output_open(const struct output_setup *s)
 		output_free(o);
 		return NULL;
 	}
+	if (o->ephemeral && (o->config->alerts != NULL || o->config->syslog.n > 0))
+		complain("no --key: signing with a key made for this run (kid %s); `damp keygen -o PREFIX` makes one to keep",
+		    signer_pub(o->signer)->kid);
 	return o;
 }
 
@@ -261,6 +277,31 @@ output_poll(struct output *o)
 		feed_poll(o->feed[i], clock_ns());
 }
 
+void
+output_reopen(struct output *o)
+{
+	struct file_options options = {.append = true, .sync = FILE_SYNC_LINE};
+	struct chain chain;
+	char why[256];
+
+	if (o->config->alerts == NULL)
+		return;
+	if (o->file != NULL && file_feed_close(o->file, why, sizeof(why)) < 0) {
+		complain("%s", why);
+		o->failed = true;
+	}
+	o->file_told = false;
+	o->file = file_feed_open(o->config->alerts, &options, &chain, why, sizeof(why));
+	if (why[0] != '\0')
+		complain_of(o->config->alerts, why);
+	if (o->file == NULL) {
+		complain("no alert file until the next SIGHUP");
+		o->failed = true;
+	} else if (chain.seq > 0) {
+		o->chain = chain; /* the very same file, or one with a stream of its own */
+	}
+}
+
 /* --- damage ------------------------------------------------------------------------------------------ */
 
 void
@@ -282,6 +323,23 @@ output_damage(void *ctx, const char *input, uint64_t packet, uint64_t offset, co
 	snprintf(d->where, sizeof(d->where), "packet %llu, offset %llu", (unsigned long long)packet,
 	    (unsigned long long)offset);
 	snprintf(d->reason, sizeof(d->reason), "%s", reason);
+}
+
+void
+output_unreadable(struct output *o, const char *input, const char *why)
+{
+	const char *name = strcmp(input, "-") == 0 ? "standard input" : input;
+	size_t n = strlen(name);
+	struct damage *d;
+
+	o->failed = true;
+	complain_of(name, why);
+	if (o->damage_n >= DAMAGE_KEPT)
+		return;
+	d = &o->damage[o->damage_n++];
+	snprintf(d->file, sizeof(d->file), "%s", name);
+	snprintf(d->where, sizeof(d->where), "nothing read");
+	snprintf(d->reason, sizeof(d->reason), "%s", strncmp(why, name, n) == 0 && why[n] == ':' ? why + n + 2 : why);
 }
 
 /* --- the end ------------------------------------------------------------------------------------------ */
@@ -319,13 +377,21 @@ finish_feeds(struct output *o)
 	}
 }
 
+static bool
+is_stdout(const char *path)
+{
+	return path != NULL && strcmp(path, "-") == 0;
+}
+
+/* The summary makes way for anything else that was sent to standard output. */
 int
 output_finish(struct output *o, const struct pipeline *p, double elapsed_s)
 {
 	struct report_facts facts = {.config = o->config, .engine = o->engine, .pipeline = p, .geoip = o->geoip,
 		.inputs_n = o->inputs_n, .inputs = o->inputs, .elapsed_s = elapsed_s, .damage = o->damage,
 		.damage_n = o->damage_n, .rules = &o->rules};
-	bool to_stdout = o->config->alerts != NULL && strcmp(o->config->alerts, "-") == 0;
+	const struct config *c = o->config;
+	bool taken = is_stdout(c->alerts) || is_stdout(c->html) || is_stdout(c->stats);
 
 	finish_feeds(o);
 	facts.lines = o->chain.seq > 0;
@@ -333,7 +399,7 @@ output_finish(struct output *o, const struct pipeline *p, double elapsed_s)
 	facts.key_ephemeral = o->ephemeral;
 	facts.seq = o->chain.seq;
 	facts.digest = o->chain.prev;
-	if (report_write(&facts, to_stdout) != 0)
+	if (report_write(&facts, taken) != 0)
 		o->failed = true;
 	if (o->config->stats != NULL && report_stats(&facts, o->config->stats) != 0)
 		o->failed = true;

@@ -7,6 +7,7 @@
  * the same order, so the results are equal.
  */
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -439,22 +440,29 @@ reader_done(struct reader *r)
 	free(r->slice);
 }
 
+/* The helpers take no signals: those are for the main thread, which opens and closes the sources. */
 static int
 start_helpers(struct pipeline *p)
 {
-	for (unsigned int i = 1; i < p->threads; i++) {
+	sigset_t all, before;
+	int err = 0;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	for (unsigned int i = 1; i < p->threads && err == 0; i++) {
 		struct helper *h = malloc(sizeof(*h));
 
-		if (h == NULL)
-			return ERR_NOMEM;
-		*h = (struct helper){p, i};
-		if (pthread_create(&p->thread[p->started], NULL, helper_main, h) != 0) {
+		if (h != NULL)
+			*h = (struct helper){p, i};
+		if (h != NULL && pthread_create(&p->thread[p->started], NULL, helper_main, h) == 0) {
+			p->started++;
+		} else {
 			free(h);
-			return ERR_NOMEM;
+			err = ERR_NOMEM;
 		}
-		p->started++;
 	}
-	return 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return err;
 }
 
 struct pipeline *

@@ -1,7 +1,7 @@
 /* rules, verify and keygen: commands on alert lines and keys. */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
+#include <jansson.h>
 #include <maxminddb.h>
 #include <pcap/pcap.h>
 #include <sodium.h>
@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <xxhash.h>
+#include <yaml.h>
 
 #include "base/err.h"
 #include "base/nearest.h"
@@ -22,42 +24,44 @@
 void
 print_version(void)
 {
-	printf("damp %s\n%s\nlibmaxminddb %s, libsodium %s\n", DAMP_VERSION, pcap_lib_version(), MMDB_lib_version(),
-	    sodium_version_string());
-}
+	unsigned int xx = XXH_versionNumber();
 
-/* These commands have few options of their own; getopt_long tells mistakes in its own words. */
-static int
-unknown(const char *command)
-{
-	complain("see damp %s --help", command);
-	return EXIT_USAGE;
+	printf("damp %s\n%s\nlibmaxminddb %s, libsodium %s, libyaml %s, jansson %s, xxHash %u.%u.%u\n", DAMP_VERSION,
+	    pcap_lib_version(), MMDB_lib_version(), sodium_version_string(), yaml_get_version_string(), jansson_version_str(),
+	    xx / 10000, xx / 100 % 100, xx % 100);
 }
 
 /* --- keygen ---------------------------------------------------------------------------------------------- */
 
+static int
+take_prefix(void *ctx, const char *name, const char *key, const char *value)
+{
+	const char **prefix = ctx;
+
+	(void)name;
+	(void)key;
+	*prefix = value;
+	return EXIT_OK;
+}
+
 int
 command_keygen(int argc, char **argv)
 {
-	static const struct option longs[] = {{"help", no_argument, NULL, 'h'}, {"output", required_argument, NULL, 'o'}, {0}};
+	char **rest = calloc((size_t)argc + 1, sizeof(*rest));
 	const char *prefix = NULL;
 	struct sign_pub pub;
 	char why[256];
-	int opt;
+	int n, status;
+	bool done;
 
-	optind = 0;
-	while ((opt = getopt_long(argc + 1, argv - 1, "ho:", longs, NULL)) != -1) {
-		if (opt == 'h') {
-			print_usage_of("keygen");
-			printf("  -o PREFIX   write PREFIX.key (private, mode 0600) and PREFIX.pub\n");
-			return EXIT_OK;
-		}
-		if (opt != 'o')
-			return unknown("keygen");
-		prefix = optarg;
-	}
-	if (prefix == NULL) {
-		complain("keygen needs -o PREFIX");
+	if (rest == NULL)
+		return EXIT_FAILED;
+	status = parse_plain("keygen", argc, argv, USE_KEYGEN, take_prefix, &prefix, rest, &n, &done);
+	free(rest);
+	if (done)
+		return status;
+	if (prefix == NULL || n > 0) {
+		complain("keygen needs -o PREFIX and nothing else");
 		return EXIT_USAGE;
 	}
 	if (sign_init() < 0 || sign_keygen(prefix, &pub, why, sizeof(why)) < 0) {
@@ -102,50 +106,64 @@ verify_one(const char *path, const struct verify_options *o)
 	return err == 0 ? EXIT_OK : EXIT_FAILED;
 }
 
+enum { VERIFY_KEYS = 16 };
+
+struct verify_setup {
+	struct verify_options o;
+	struct sign_pub key[VERIFY_KEYS];
+};
+
+static int
+take_verify(void *ctx, const char *name, const char *key, const char *value)
+{
+	struct verify_setup *v = ctx;
+	char why[256], rest;
+
+	(void)key;
+	if (strcmp(name, "threads") == 0) {
+		if (sscanf(value, "%u%c", &v->o.threads, &rest) == 1 && value[0] != '-' && v->o.threads <= 1024)
+			return EXIT_OK;
+		complain("--threads: '%s' is not a number of threads", value);
+		return EXIT_USAGE;
+	}
+	if (v->o.keys_n == VERIFY_KEYS) {
+		complain("more than %d keys", VERIFY_KEYS);
+		return EXIT_USAGE;
+	}
+	if (sign_pub_read(value, &v->key[v->o.keys_n], why, sizeof(why)) < 0) {
+		complain_of(value, why);
+		return EXIT_USAGE;
+	}
+	v->o.keys_n++;
+	return EXIT_OK;
+}
+
 int
 command_verify(int argc, char **argv)
 {
-	static const struct option longs[] = {{"help", no_argument, NULL, 'h'}, {"key", required_argument, NULL, 'k'},
-		{"threads", required_argument, NULL, 't'}, {0}};
-	struct sign_pub keys[16];
-	struct verify_options o = {.keys = keys};
-	char why[256];
-	int opt, status = EXIT_OK;
+	char **file = calloc((size_t)argc + 1, sizeof(*file));
+	struct verify_setup v = {.o.keys = v.key};
+	int n, status;
+	bool done;
 
-	optind = 0;
-	if (sign_init() < 0)
+	if (file == NULL || sign_init() < 0) {
+		free(file);
 		return EXIT_FAILED;
-	while ((opt = getopt_long(argc + 1, argv - 1, "hk:", longs, NULL)) != -1) {
-		switch (opt) {
-		case 'h':
-			print_usage_of("verify");
-			printf("  --key PUB     the public key (PREFIX.pub); repeat when keys have changed\n"
-			    "  --threads N   0, the default: one for each core\n\n"
-			    "Without a key only the chain is checked, which shows accidents, not forgery.\n");
-			return EXIT_OK;
-		case 'k':
-			if (o.keys_n == 16 || sign_pub_read(optarg, &keys[o.keys_n], why, sizeof(why)) < 0) {
-				complain("%s: %s", optarg, o.keys_n == 16 ? "too many keys" : why);
-				return EXIT_USAGE;
-			}
-			o.keys_n++;
-			break;
-		case 't': o.threads = (unsigned int)strtoul(optarg, NULL, 10); break;
-		default: return unknown("verify");
-		}
 	}
-	if (optind > argc) {
+	status = parse_plain("verify", argc, argv, USE_VERIFY, take_verify, &v, file, &n, &done);
+	if (!done && n == 0) {
 		complain("verify needs a file of alert lines, or - for standard input");
-		return EXIT_USAGE;
+		status = EXIT_USAGE;
 	}
 	if (isatty(STDERR_FILENO))
-		o.progress = on_progress;
-	for (int i = optind; i <= argc; i++) {
-		int one = verify_one(argv[i - 1], &o);
+		v.o.progress = on_progress;
+	for (int i = 0; !done && i < n; i++) {
+		int one = verify_one(file[i], &v.o);
 
 		if (one != EXIT_OK)
 			status = one;
 	}
+	free(file);
 	return status;
 }
 
@@ -155,7 +173,13 @@ struct rules_options {
 	const struct rule_format *format;
 	struct rule_policy policy;
 	const char *output;
-	const char *incident;
+	uint64_t incident; /* 0: that of the first alert */
+	bool list;
+};
+
+struct alert_list {
+	struct alert *alert;
+	size_t n, cap;
 };
 
 static int
@@ -168,32 +192,32 @@ list_formats(void)
 
 /* The latest line of each alert counts; a growing array, found by id. */
 static int
-add_alert(struct alert **list, size_t *n, size_t *cap, const struct alert *a)
+add_alert(struct alert_list *l, const struct alert *a)
 {
-	for (size_t i = *n; i-- > 0;)
-		if ((*list)[i].id == a->id) {
-			(*list)[i] = *a;
+	for (size_t i = l->n; i-- > 0;)
+		if (l->alert[i].id == a->id) {
+			l->alert[i] = *a;
 			return 0;
 		}
-	if (*n == *cap) {
-		size_t more = *cap > 0 ? *cap * 2 : 64;
-		struct alert *p = realloc(*list, more * sizeof(*p));
+	if (l->n == l->cap) {
+		size_t more = l->cap > 0 ? l->cap * 2 : 64;
+		struct alert *p = realloc(l->alert, more * sizeof(*p));
 
 		if (p == NULL)
 			return ERR_NOMEM;
-		*list = p;
-		*cap = more;
+		l->alert = p;
+		l->cap = more;
 	}
-	(*list)[(*n)++] = *a;
+	l->alert[l->n++] = *a;
 	return 0;
 }
 
 static int
-read_alerts(FILE *f, const char *name, struct alert **list, size_t *n)
+read_alerts(FILE *f, const char *name, struct alert_list *list)
 {
 	struct alert *a = calloc(1, sizeof(*a));
 	char *line = NULL, why[160];
-	size_t size = 0, cap = 0, number = 0;
+	size_t size = 0, number = 0;
 	ssize_t len;
 	int status = EXIT_OK;
 
@@ -206,11 +230,15 @@ read_alerts(FILE *f, const char *name, struct alert **list, size_t *n)
 		if (line_parse(line, (size_t)len, a, why, sizeof(why)) < 0) {
 			complain("%s:%zu: %s", name, number, why);
 			status = EXIT_FAILED;
-		} else if (add_alert(list, n, &cap, a) < 0) {
+		} else if (add_alert(list, a) < 0) {
 			complain("out of memory");
 			status = EXIT_FAILED;
 			break;
 		}
+	}
+	if (ferror(f)) {
+		complain("%s: %s", name, strerror(errno));
+		status = EXIT_FAILED;
 	}
 	free(line);
 	free(a);
@@ -223,18 +251,13 @@ write_rules(const struct rules_options *o, const struct alert *list, size_t n)
 	const struct alert **use = calloc(n + 1, sizeof(*use));
 	struct rule_request q = {.policy = o->policy};
 	struct rule_text text;
-	uint64_t incident = 0;
+	uint64_t incident = o->incident;
 	int status = EXIT_OK;
 	FILE *f = stdout;
 
 	if (use == NULL)
 		return EXIT_FAILED;
 	/* one incident a file: the one asked for, or that of the first alert */
-	if (o->incident != NULL && alert_id_parse(o->incident, &incident) < 0) {
-		complain("'%s' is no incident (16 hexadecimal digits)", o->incident);
-		free(use);
-		return EXIT_USAGE;
-	}
 	for (size_t i = 0; i < n; i++) {
 		if (incident == 0)
 			incident = list[i].incident;
@@ -298,78 +321,80 @@ take_policy(struct rules_options *o, const char *text)
 }
 
 static int
-rules_options(int argc, char **argv, struct rules_options *o, bool *done)
+take_rules(void *ctx, const char *name, const char *key, const char *value)
 {
-	static const struct option longs[] = {{"help", no_argument, NULL, 'h'}, {"list", no_argument, NULL, 'l'},
-		{"format", required_argument, NULL, 'f'}, {"policy", required_argument, NULL, 'p'},
-		{"ttl", required_argument, NULL, 't'}, {"incident", required_argument, NULL, 'I'},
-		{"output", required_argument, NULL, 'o'}, {0}};
+	struct rules_options *o = ctx;
 	double seconds;
-	int opt, status = EXIT_OK;
 
-	while (status == EXIT_OK && (opt = getopt_long(argc + 1, argv - 1, "ho:", longs, NULL)) != -1) {
-		switch (opt) {
-		case 'h':
-			print_usage_of("rules");
-			printf("  --format NAME   the format to write\n  --list          name the formats\n"
-			    "  --policy N/S    N matching queries of one source in S seconds stay allowed; default 2/5\n"
-			    "  --ttl TIME      lifetime of the rules, 1h by default\n"
-			    "  --incident ID   the incident to write rules for; default: that of the first alert\n"
-			    "  -o FILE         write here instead of to standard output\n");
-			*done = true;
-			return EXIT_OK;
-		case 'l': *done = true; return list_formats();
-		case 'f': status = take_format(o, optarg); break;
-		case 'p': status = take_policy(o, optarg); break;
-		case 't':
-			if (units_duration(optarg, &seconds) < 0 || seconds < 1 || seconds > 31 * 86400) {
-				complain("--ttl: '%s' is not a time such as 1h", optarg);
-				return EXIT_USAGE;
-			}
-			o->policy.ttl_s = (unsigned int)seconds;
-			break;
-		case 'I': o->incident = optarg; break;
-		case 'o': o->output = optarg; break;
-		default: return unknown("rules");
-		}
+	(void)key;
+	if (strcmp(name, "format") == 0)
+		return take_format(o, value);
+	if (strcmp(name, "policy") == 0)
+		return take_policy(o, value);
+	if (strcmp(name, "incident") == 0 && alert_id_parse(value, &o->incident) == 0)
+		return EXIT_OK;
+	if (strcmp(name, "incident") == 0) {
+		complain("'%s' is no incident (16 hexadecimal digits)", value);
+		return EXIT_USAGE;
 	}
+	if (strcmp(name, "list") == 0)
+		o->list = true;
+	else if (strcmp(name, "output") == 0)
+		o->output = value;
+	else if (units_duration(value, &seconds) < 0 || seconds < 1 || seconds > 31 * 86400) {
+		complain("--ttl: '%s' is not a time from 1s to 31d, such as 1h", value);
+		return EXIT_USAGE;
+	} else {
+		o->policy.ttl_s = (unsigned int)seconds;
+	}
+	return EXIT_OK;
+}
+
+static int
+read_alert_file(const char *path, struct alert_list *list)
+{
+	bool standard = strcmp(path, "-") == 0;
+	FILE *f = standard ? stdin : fopen(path, "r");
+	int status;
+
+	if (f == NULL) {
+		complain("%s: %s", path, strerror(errno));
+		return EXIT_FAILED;
+	}
+	status = read_alerts(f, standard ? "standard input" : path, list);
+	if (!standard)
+		fclose(f);
 	return status;
 }
 
 int
 command_rules(int argc, char **argv)
 {
+	char **file = calloc((size_t)argc + 1, sizeof(*file));
 	struct rules_options o = {.policy = rule_policy_default()};
-	struct alert *list = NULL;
-	size_t n = 0;
-	bool done = false;
-	int status, written;
+	struct alert_list list = {0};
+	int n, status, written;
+	bool done;
 
-	optind = 0;
-	status = rules_options(argc, argv, &o, &done);
-	if (status != EXIT_OK || done)
-		return status;
-	if (o.format == NULL) {
+	if (file == NULL)
+		return EXIT_FAILED;
+	status = parse_plain("rules", argc, argv, USE_RULES, take_rules, &o, file, &n, &done);
+	if (!done && o.list) {
+		list_formats();
+	} else if (!done && o.format == NULL) {
 		complain("rules needs --format NAME; damp rules --list names them");
-		return EXIT_USAGE;
+		status = EXIT_USAGE;
+	} else if (!done) {
+		if (n == 0)
+			status = read_alert_file("-", &list);
+		for (int i = 0; i < n; i++)
+			if (read_alert_file(file[i], &list) != EXIT_OK)
+				status = EXIT_FAILED;
+		written = write_rules(&o, list.alert, list.n);
+		if (written != EXIT_OK)
+			status = written;
 	}
-	if (optind > argc)
-		status = read_alerts(stdin, "standard input", &list, &n);
-	for (int i = optind; i <= argc; i++) {
-		const char *path = argv[i - 1];
-		FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
-
-		if (f == NULL) {
-			complain("%s: %s", path, strerror(errno));
-			free(list);
-			return EXIT_FAILED;
-		}
-		if (read_alerts(f, path, &list, &n) != EXIT_OK)
-			status = EXIT_FAILED;
-		if (f != stdin)
-			fclose(f);
-	}
-	written = write_rules(&o, list, n);
-	free(list);
-	return written != EXIT_OK ? written : status;
+	free(list.alert);
+	free(file);
+	return status;
 }

@@ -1,17 +1,17 @@
 # bash completion for damp: commands, options, files, formats, kinds.
 
 _damp_options() { # _damp_options COMMAND
-	local common='-c --networks --resolvers --geoip --key --alerts --rules-dir --html --stats --syslog --sensor
-		--input --threads --memory --width -q -v --no-color --help --version'
+	local common='-c --config --networks --resolvers --geoip --key --alerts --rules-dir --html --stats --syslog --sensor
+		--input --threads --memory --width -q --quiet -v --verbose --no-color -h --help --version'
 
 	case $1 in
 	replay | why) echo "$common" ;;
 	run) echo "$common -i --interface" ;;
-	rules) echo '--format --list --policy --ttl -o --help' ;;
-	verify) echo '--key --help' ;;
-	keygen) echo '-o --help' ;;
-	check-config | help) echo '--help' ;;
-	*) echo '--help --version' ;;
+	rules) echo '--format --list --policy --ttl --incident -o --output -h --help --version' ;;
+	verify) echo '--key --threads -h --help --version' ;;
+	keygen) echo '-o --output -h --help --version' ;;
+	check-config | help) echo '-h --help --version' ;;
+	*) echo '-h --help --version' ;;
 	esac
 }
 
@@ -34,21 +34,21 @@ _damp_words() { # _damp_words WORDS: of these, what begins like the current word
 # The value of the option before the current word; fails when there is none to complete.
 _damp_value() { # _damp_value COMMAND OPTION
 	case $2 in
-	-c) _damp_files '\.(conf|ya?ml)$' ;;
+	-c | --config) _damp_files '\.(conf|ya?ml)$' ;;
 	--geoip) _damp_files '\.mmdb$' ;;
 	--key) if [[ $1 = verify ]]; then _damp_files '\.pub$'; else _damp_files '\.key$'; fi ;;
 	--html) _damp_files '\.html$' ;;
 	--alerts | --stats) _damp_files '\.jsonl?$' ;;
 	--rules-dir) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
 	--format) _damp_words "$(damp rules --list 2>/dev/null | awk '{ print $1 }')" ;;
-	--input) _damp_words 'auto packets exports' ;;
+	--input) _damp_words 'auto packets' ;;
 	--policy) _damp_words '1/5 2/5 5/10' ;;
 	--ttl) _damp_words '10m 1h 1d' ;;
 	--memory) _damp_words '128MB 512MB 2GB' ;;
-	--syslog) _damp_words 'udp:// tcp://' ;;
+	--syslog) _damp_words 'unix:///dev/log udp:// tcp://' ;;
 	-i | --interface) _damp_words "$(ls /sys/class/net 2>/dev/null)" ;;
-	-o) _damp_files ;;
-	--networks | --resolvers | --sensor | --threads | --width) COMPREPLY=() ;;
+	-o | --output) _damp_files ;;
+	--networks | --resolvers | --sensor | --incident | --threads | --width) COMPREPLY=() ;;
 	*) return 1 ;;
 	esac
 }

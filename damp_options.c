@@ -1,0 +1,182 @@
+/* The options of every command, in one table: what is parsed, what --help prints, what is near a
+ * mistyped name.  Those of replay, run and why are also keys of the configuration. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/nearest.h"
+#include "damp.h"
+#include "damp_commands.h"
+
+static const struct option_row {
+	const char *name;   /* without dashes */
+	char letter;        /* 0: none */
+	const char *value;  /* NULL: takes none */
+	const char *key;    /* of the configuration; NULL: none */
+	const char *given;  /* value stored when it takes none */
+	unsigned int use;
+	const char *help;
+} options[] = {
+	{"config", 'c', "FILE", NULL, NULL, USE_TRAFFIC, "read the configuration (YAML)"},
+	{"networks", 0, "CIDR,...", "networks", NULL, USE_TRAFFIC, "our own prefixes"},
+	{"resolvers", 0, "IP,...", "resolvers", NULL, USE_TRAFFIC, "our resolvers"},
+	{"geoip", 0, "FILE", "geoip", NULL, USE_TRAFFIC, "a MaxMind database; repeat for more"},
+	{"key", 0, "FILE", "key", NULL, USE_TRAFFIC, "sign with this key (damp keygen)"},
+	{"alerts", 0, "FILE", "alerts", NULL, USE_TRAFFIC, "write alert lines here; - for standard output"},
+	{"rules-dir", 0, "DIR", "rules-dir", NULL, USE_TRAFFIC, "write rules here, a file for each format"},
+	{"html", 0, "FILE", "html", NULL, USE_TRAFFIC, "write the report page"},
+	{"stats", 0, "FILE", "stats", NULL, USE_TRAFFIC, "write statistics as JSON"},
+	{"syslog", 0, "URL", "syslog", NULL, USE_TRAFFIC,
+		"send alert lines: unix:///dev/log, udp://HOST:514, tcp://HOST:601"},
+	{"sensor", 0, "NAME", "sensor", NULL, USE_TRAFFIC, "the name of this sensor"},
+	{"input", 0, "KIND", "input", NULL, USE_TRAFFIC, "auto or packets: how to read captures"},
+	{"interface", 'i', "IF", "interfaces", NULL, USE_RUN, "capture on this interface; \"any\" for all"},
+	{"threads", 0, "N", "threads", NULL, USE_TRAFFIC, "threads of work; 0: one for each core"},
+	{"memory", 0, "SIZE", "memory", NULL, USE_TRAFFIC, "budget of all tables, such as 512MB; default 256MB"},
+	{"width", 0, "N", "width", NULL, USE_TRAFFIC, "columns of the summary; 0: the terminal's"},
+	{"quiet", 'q', NULL, "quiet", "true", USE_TRAFFIC, "no summary, no progress"},
+	{"verbose", 'v', NULL, "verbose", "true", USE_TRAFFIC, "say more"},
+	{"no-color", 0, NULL, "color", "false", USE_TRAFFIC, "no colours"},
+	{"format", 0, "NAME", NULL, NULL, USE_RULES, "the format to write"},
+	{"list", 0, NULL, NULL, NULL, USE_RULES, "name the formats"},
+	{"policy", 0, "N/S", NULL, NULL, USE_RULES, "N matching queries of one source in S seconds stay allowed; default 2/5"},
+	{"ttl", 0, "TIME", NULL, NULL, USE_RULES, "lifetime of the rules; default 1h"},
+	{"incident", 0, "ID", NULL, NULL, USE_RULES, "the incident to write rules for; default: that of the first alert"},
+	{"output", 'o', "FILE", NULL, NULL, USE_RULES, "write here instead of to standard output"},
+	{"key", 0, "PUB", NULL, NULL, USE_VERIFY, "the public key (PREFIX.pub); repeat when keys have changed"},
+	{"threads", 0, "N", NULL, NULL, USE_VERIFY, "0, the default: one for each core"},
+	{"output", 'o', "PREFIX", NULL, NULL, USE_KEYGEN, "write PREFIX.key (private, mode 0600) and PREFIX.pub"},
+	{"help", 'h', NULL, NULL, NULL, USE_ALL, "this help"},
+	{"version", 0, NULL, NULL, NULL, USE_ALL, "the version"},
+};
+enum { OPTIONS = sizeof(options) / sizeof(options[0]) };
+
+static bool
+usable(const struct option_row *o, unsigned int use)
+{
+	return (o->use & (use | USE_ALL)) != 0;
+}
+
+static const struct option_row *
+find_long(const char *text, size_t n, unsigned int use)
+{
+	for (size_t i = 0; i < OPTIONS; i++)
+		if (usable(&options[i], use) && strlen(options[i].name) == n && strncmp(options[i].name, text, n) == 0)
+			return &options[i];
+	return NULL;
+}
+
+static const struct option_row *
+find_short(char letter, unsigned int use)
+{
+	for (size_t i = 0; i < OPTIONS; i++)
+		if (usable(&options[i], use) && options[i].letter == letter)
+			return &options[i];
+	return NULL;
+}
+
+int
+unknown_option(const char *arg, unsigned int use)
+{
+	char name[64];
+	struct nearest n;
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(arg, "="), arg);
+	nearest_init(&n, name + strspn(name, "-"));
+	for (size_t i = 0; i < OPTIONS; i++)
+		if (usable(&options[i], use))
+			nearest_try(&n, options[i].name);
+	if (nearest_found(&n) != NULL && arg[1] == '-')
+		complain("unknown option %s; did you mean --%s?", name, nearest_found(&n));
+	else
+		complain("unknown option %s; --help lists them", name);
+	return EXIT_USAGE;
+}
+
+void
+print_options(unsigned int use)
+{
+	for (size_t i = 0; i < OPTIONS; i++) {
+		const struct option_row *o = &options[i];
+		char left[48], letter[8] = "    ";
+
+		if (!usable(o, use))
+			continue;
+		if (o->letter != 0)
+			snprintf(letter, sizeof(letter), "-%c, ", o->letter);
+		snprintf(left, sizeof(left), "%s--%s%s%s", letter, o->name, o->value != NULL ? " " : "",
+		    o->value != NULL ? o->value : "");
+		printf("  %-26s %s\n", left, o->help);
+	}
+}
+
+struct walk {
+	int argc, at;
+	char **argv;
+	unsigned int use;
+	option_fn *take;
+	void *ctx;
+};
+
+/* `value`: what was written in the same argument, or NULL. */
+static int
+take_one(struct walk *w, const struct option_row *o, const char *value)
+{
+	if (o->value == NULL && value != NULL) {
+		complain("--%s takes no value", o->name);
+		return EXIT_USAGE;
+	}
+	if (o->value != NULL && value == NULL) {
+		if (w->at + 1 >= w->argc) {
+			complain("--%s needs a value: %s", o->name, o->value);
+			return EXIT_USAGE;
+		}
+		value = w->argv[++w->at];
+	}
+	return w->take(w->ctx, o->name, o->key, o->value != NULL ? value : o->given);
+}
+
+/* "-qv", "-cFILE", "-c FILE" */
+static int
+take_letters(struct walk *w, const char *arg)
+{
+	int status = EXIT_OK;
+
+	for (const char *p = arg + 1; *p != '\0' && status == EXIT_OK; p++) {
+		const struct option_row *o = find_short(*p, w->use);
+
+		if (o == NULL)
+			return unknown_option(p == arg + 1 ? arg : (const char[]){'-', *p, '\0'}, w->use);
+		if (o->value != NULL)
+			return take_one(w, o, p[1] != '\0' ? p + 1 : NULL);
+		status = take_one(w, o, NULL);
+	}
+	return status;
+}
+
+int
+parse_options(int argc, char **argv, unsigned int use, option_fn *take, void *ctx, char **rest, int *rest_n)
+{
+	struct walk w = {.argc = argc, .argv = argv, .use = use, .take = take, .ctx = ctx};
+	bool only_rest = false;
+	int status = EXIT_OK;
+
+	*rest_n = 0;
+	for (; w.at < argc && status == EXIT_OK; w.at++) {
+		char *arg = argv[w.at];
+		const struct option_row *o;
+
+		if (only_rest || arg[0] != '-' || arg[1] == '\0') {
+			rest[(*rest_n)++] = arg;
+		} else if (strcmp(arg, "--") == 0) {
+			only_rest = true;
+		} else if (arg[1] != '-') {
+			status = take_letters(&w, arg);
+		} else {
+			const char *equals = strchr(arg, '=');
+
+			o = find_long(arg + 2, equals != NULL ? (size_t)(equals - arg - 2) : strlen(arg + 2), use);
+			status = o == NULL ? unknown_option(arg, use) : take_one(&w, o, equals != NULL ? equals + 1 : NULL);
+		}
+	}
+	return status;
+}
