@@ -166,20 +166,21 @@ def s_dnsperf(c):
         c.ask(t, "10.64.0.35", RESOLVER, f"n{i}.example", TXT if big else A, 1100 if big else 120, 300, delay=0.002)
 
 
-def authoritative(c, rate, clients, retries, size=(700, 1600)):
-    for n, t in enumerate(c.steady(0, 120, rate)):
+def authoritative(c, rate, clients, retries, size=(700, 1600), stop=120):
+    """retries: how often a third of the resolvers, those behind lost fragments, ask"""
+    for n, t in enumerate(c.steady(0, stop, rate)):
         who = f"203.0.{c.rng.randrange(clients) // 250}.{1 + c.rng.randrange(clients) % 250}"
-        for k in range(retries):
+        for k in range(1 if n % 3 else retries):
             c.ask(t + 0.8 * k, who, "10.64.0.40", f"x{n}.signed.example", A, c.rng.randrange(*size), 3600)
 
 
 def s_authoritative_big(c): authoritative(c, 60, 250, 1)
-def s_authoritative_retry(c): authoritative(c, 20, 250, 3)
+def s_authoritative_retry(c): authoritative(c, 20, 250, 3, stop=400)
 
 
 def s_authoritative_keys(c):
     """few large resolvers of strangers, many machines each, ask for the same keys and the same text"""
-    for t in c.steady(0, 120, 12):
+    for t in c.steady(0, 400, 12):
         c.ask(t, f"203.0.113.{c.rng.randrange(200)}", "10.64.0.40", "signed.example", (DNSKEY, TXT)[c.rng.randrange(2)], 1400, 300)
 
 
