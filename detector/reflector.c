@@ -12,11 +12,11 @@
 #define F(field) offsetof(struct reflector_settings, field)
 static const struct setting table[] = {
 	{"baf", "x", 2, 1000, 5, "docs/calibration.md", F(baf), "answer bytes over query bytes towards strangers"},
-	{"min-answers", "", 10, 100000, 50, "as for the victim", F(min_answers), "large answers needed in the window"},
-	{"min-rate", "bit/s", 1000, 1e12, 100000, "a tenth of what a reflector sends in known attacks", F(min_rate),
+	{"min-answers", "", 10, 100000, 50, "docs/calibration.md", F(min_answers), "large answers needed in the window"},
+	{"min-rate", "bit/s", 1000, 1e12, 100000, "docs/calibration.md: what a slow abuse sends, halved", F(min_rate),
 	    "answers towards strangers"},
 	{"max-clients-share", "%", 0.001, 1, 0.2, "docs/calibration.md: a public server answers many, each rarely",
-	    F(max_clients_share), "clients per large answer within 10 seconds, a third of it within 5 minutes: few are being hit"},
+	    F(max_clients_share), "clients per large answer within 10 seconds, a quarter of it within 5 minutes: few are being hit"},
 	{"repeat-share", "%", 0.1, 1, 0.5, "as for the abuser", F(repeat_share),
 	    "the same answer again while it is still valid, lower 99 % bound; not asked where names are not seen"},
 };
@@ -75,7 +75,7 @@ judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
 
 	judge_window(env, w, &w->sum[WINDOW_SHORT], share, watch_window_s[WINDOW_SHORT], v);
 	/* in five minutes a resolver comes back for what has expired, a victim is hit all the time */
-	judge_window(env, w, &w->sum[WINDOW_LONG], share / 3, watch_window_s[WINDOW_LONG], &slow);
+	judge_window(env, w, &w->sum[WINDOW_LONG], share / 4, watch_window_s[WINDOW_LONG], &slow);
 	if (slow.heat > v->heat && watch_still_active(w, env->tick))
 		*v = slow;
 	if ((w->flags & HOST_NEVER) != 0)

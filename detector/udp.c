@@ -12,7 +12,8 @@
 static const struct setting victim_table[] = {
 	{"unmatched-share", "%", 0.5, 1, 0.9, "docs/calibration.md", F(unmatched_share), "answers without a request in 10 s"},
 	{"min-packets", "", 10, 1e6, 100, "docs/calibration.md", F(min_packets), "answer packets needed in the window"},
-	{"min-sources", "", 2, 10000, 10, "docs/calibration.md", F(min_sources), "reflectors"},
+	{"min-sources", "", 2, 10000, 10, "docs/calibration.md", F(min_sources),
+	    "reflectors; where the service carries sessions, flood-sources instead"},
 	{"flood-sources", "", 10, 1e6, 100, "docs/calibration.md", F(flood_sources),
 	    "sources from which on small answers count as well"},
 	{"flood-packets", "", 10, 1e7, 1000, "docs/calibration.md", F(flood_packets),
@@ -25,7 +26,7 @@ static const struct setting reflector_table[] = {
 	{"min-sources", "", 1, 10000, 1, "one victim is enough", F(min_sources), "strangers that are answered"},
 	{"flood-sources", "", 10, 1e6, 100, "unused for a reflector", F(flood_sources), "sources of a flood"},
 	{"flood-packets", "", 10, 1e7, 1000, "unused for a reflector", F(flood_packets), "packets of a flood"},
-	{"baf", "x", 1, 1000, 5, "as for DNS", F(baf), "answer bytes over request bytes"},
+	{"baf", "x", 1, 1000, 5, "docs/calibration.md", F(baf), "answer bytes over request bytes"},
 };
 
 enum { SIGNAL_MISS, SIGNAL_COUNT, SIGNAL_SOURCES, SIGNAL_SIZE, SIGNAL_FLOOD };

@@ -19,7 +19,7 @@ static const char *const vectors[] = {
 
 static const char *const signal_names[] = {
 	"other", "any_rate", "baf", "clients_share", "flood", "fresh_share", "headless_share", "large_answers",
-	"matched_share", "mean_size", "packets", "rate", "repeat_share", "sources", "unanswered_share", "unmatched_share",
+	"matched_share", "mean_size", "packets", "rate", "repeat_share", "request_size", "sources", "unanswered_share", "unmatched_share",
 };
 
 /* As the detectors put them; what is not here is called by its signal's name. */
@@ -37,6 +37,7 @@ static const char *const labels[] = {
 	"Large answers to strangers",
 	"Its own queries explain the answers",
 	"Mean answer, bytes at IP level",
+	"Mean request, bytes at IP level",
 	"Mean size, bytes at IP level",
 	"Answer packets received",
 	"Answer packets to strangers",

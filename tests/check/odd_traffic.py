@@ -166,20 +166,21 @@ def s_dnsperf(c):
         c.ask(t, "10.64.0.35", RESOLVER, f"n{i}.example", TXT if big else A, 1100 if big else 120, 300, delay=0.002)
 
 
-def authoritative(c, rate, clients, retries, size=(700, 1600)):
-    for n, t in enumerate(c.steady(0, 120, rate)):
+def authoritative(c, rate, clients, retries, size=(700, 1600), stop=120):
+    """retries: how often a third of the resolvers, those behind lost fragments, ask"""
+    for n, t in enumerate(c.steady(0, stop, rate)):
         who = f"203.0.{c.rng.randrange(clients) // 250}.{1 + c.rng.randrange(clients) % 250}"
-        for k in range(retries):
+        for k in range(1 if n % 3 else retries):
             c.ask(t + 0.8 * k, who, "10.64.0.40", f"x{n}.signed.example", A, c.rng.randrange(*size), 3600)
 
 
 def s_authoritative_big(c): authoritative(c, 60, 250, 1)
-def s_authoritative_retry(c): authoritative(c, 20, 250, 3)
+def s_authoritative_retry(c): authoritative(c, 20, 250, 3, stop=400)
 
 
 def s_authoritative_keys(c):
     """few large resolvers of strangers, many machines each, ask for the same keys and the same text"""
-    for t in c.steady(0, 120, 12):
+    for t in c.steady(0, 400, 12):
         c.ask(t, f"203.0.113.{c.rng.randrange(200)}", "10.64.0.40", "signed.example", (DNSKEY, TXT)[c.rng.randrange(2)], 1400, 300)
 
 
@@ -214,6 +215,32 @@ def s_two_resolvers_answer(c):
         qid, sport = c.query(t, "10.64.0.36", RESOLVER, f"m{n}.example", TXT)
         for k in range(2):
             c.answer(t + 0.01 + 0.02 * k, RESOLVER, "10.64.0.36", f"m{n}.example", TXT, 1200, 300, qid, sport)
+
+
+def s_mirror_twice(c):
+    """a mirror port that copies every packet on its way in and on its way out"""
+    raw = c.raw
+
+    def twice(t, ip):
+        raw(t, ip)
+        raw(t + 1e-5, ip)
+    c.raw = twice
+    ordinary(c, 400, 40)
+    recursor(c, "10.64.0.30", 0, 400, 20)
+
+
+def s_burst(c):
+    """service discovery behind one address: two names, fourteen times within 55 ms, over a second's boundary"""
+    ordinary(c, 60)
+    for k in range(14):
+        c.ask(29.97 + k * 0.004, "10.64.0.90", RESOLVER, f"d{k % 2}.example", 12, 1043, 3600, delay=0.001)
+
+
+def s_stub_retries(c):
+    """a stub whose large answers get lost behind the tap: it asks three times"""
+    for n, t in enumerate(c.steady(0, 400, 0.3)):
+        for k in range(3):
+            c.ask(t + k * 1.5, "10.64.0.91", RESOLVER, f"big{n}.example", TXT, 1800, 300)
 
 
 def s_v6_only(c):
@@ -323,6 +350,14 @@ def a_twenty_resolvers(c): ordinary(c, 120), abuse(c, BAD, 5, 120, 2, servers=[f
 def a_hours_off(c): ordinary(c, 400), [abuse(c, BAD, s, s + 1, 8) for s in range(5, 400, 30)]
 
 
+def a_bursts_under(c):
+    """nine questions every five minutes: below both counts"""
+    ordinary(c, 900)
+    for start in range(5, 900, 310):
+        for k in range(9):
+            c.ask(start + k * 0.5, BAD, RESOLVER, "amp.example", ANY, 3000, 3600)
+
+
 def a_cgnat(c):
     popular(c, BAD, RESOLVER, 0, 200, 60)
     abuse(c, BAD, 20, 200, 2)
@@ -351,6 +386,14 @@ def v_plain(c): ordinary(c, 60), victim(c, 30, 400)
 def v_one_source(c): ordinary(c, 60), victim(c, 30, 1)
 def v_five_sources_names(c): ordinary(c, 60), victim(c, 30, 5, names=100000)
 def v_small(c): ordinary(c, 60), victim(c, 200, 400, size=700)
+def v_forged_source(c):
+    """the answers nobody asked for come from the resolver the victim uses itself"""
+    ordinary(c, 60)
+    popular(c, "10.64.0.77", RESOLVER, 0, 60, 2)
+    for t in c.steady(5, 60, 50):
+        c.answer(t, RESOLVER, "10.64.0.77", "amp.example", ANY, 3000, 3600)
+
+
 def v_only_answers(c):
     one_way(c, True)
     ordinary(c, 60)

@@ -7,7 +7,7 @@ cd "${1:-$(dirname "$0")/../..}" || exit 1
 table=feeds/line_parse.c
 {
 	grep -hoE 'verdict_signal\(v, "[^"]+", "[^"]+", "[^"]+", "[^"]*"' detector/*.c | grep -oE '"[^"]+"'
-	grep -hoE '^	\{"[a-z0-9-]+", [0-9]+, [0-9]+\}' detector/service.c 2>/dev/null | grep -oE '"[^"]+"'
+	grep -hoE '^	\{"[a-z0-9-]+", [0-9]+, [0-9]+, [0-9]+\}' detector/service.c 2>/dev/null | grep -oE '"[^"]+"'
 } | sort -u >"${TMPDIR:-/tmp}/words.$$"
 trap 'rm -f "${TMPDIR:-/tmp}/words.$$"' EXIT
 if [ ! -s "${TMPDIR:-/tmp}/words.$$" ]; then
