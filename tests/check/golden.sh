@@ -24,7 +24,7 @@ END
 
 # golden NAME CAPTURE ARGS...
 golden() {
-	local name=$1 capture=$2 want=$here/golden/$1.expected
+	local name=$1 capture=$2 want=$here/golden/${1%_bare}.expected # configured or not, the same
 	shift 2
 	if "$damp" replay -q "$@" --alerts "$dir/alerts" "$capture" >"$dir/log" 2>&1 && normal "$dir/alerts" >"$dir/got" 2>>"$dir/log"; then
 		[ -n "${UPDATE:-}" ] && cp "$dir/got" "$want"
