@@ -318,10 +318,13 @@ engine_begin(struct engine *e, const struct flow *f, size_t n)
 			return run;
 		}
 		jump_to(e, time_seconds(t));
-	} else if (e->late_n >= BELIEVE_LATE) {
-		jump_to(e, time_seconds(t));
-	} else if (t >= e->end_ns) {
-		move_to(e, time_seconds(t));
+	} else if (t < e->begin_ns - LATE_S * NS_PER_S) {
+		if (e->late_n >= BELIEVE_LATE)
+			jump_to(e, time_seconds(t));
+	} else {
+		e->late_n = 0; /* an old batch came in between, and the clock was right after all */
+		if (t >= e->end_ns)
+			move_to(e, time_seconds(t));
 	}
 	e->strange_n = 0;
 	for (int64_t late = e->env.begin_ns - LATE_S * NS_PER_S; run.n < n && engine_same_tick(e, &f[run.n]); run.n++) {

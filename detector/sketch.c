@@ -78,7 +78,8 @@ space_saving_init(struct space_saving *s)
 
 enum { SLOTS = SPACE_SAVING_K * 4 };
 
-/* The address's own bytes decide its slot, so that the heap needs no hash beside each entry. */
+/* The address's own bytes decide its slot, so that the heap needs no hash beside each entry.  Only the top
+ * bits of a product depend on every bit of its factors: neighbours in one network must not share a home. */
 static uint32_t
 home(const struct addr *a)
 {
@@ -87,8 +88,9 @@ home(const struct addr *a)
 	memcpy(&hi, a->b, 8);
 	memcpy(&lo, a->b + 8, 8);
 	lo ^= hi * UINT64_C(0x9e3779b97f4a7c15);
+	lo ^= lo >> 32;
 	lo *= UINT64_C(0xd6e8feb86659fd93);
-	return (uint32_t)(lo >> 32) & (SLOTS - 1);
+	return (uint32_t)(lo >> 52) & (SLOTS - 1);
 }
 
 static uint32_t

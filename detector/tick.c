@@ -232,6 +232,8 @@ amplified(struct series_point *p, const struct watch *w, bool offender)
 {
 	const struct cell *c = &w->now;
 
+	if (w->service == SERVICE_NONE)
+		return; /* a server under queries: its few answers are not amplified, or are its clients' already */
 	if (w->service == SERVICE_DNS) {
 		uint64_t later = c->later_bytes < c->large_bytes ? c->later_bytes : 0;
 

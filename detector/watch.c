@@ -266,8 +266,13 @@ watch_take(struct watch *w, const struct pair *p, const struct addr *peer, uint6
 		take_peer(w, peer, weight, p->answer_bytes);
 	} else {
 		/* a crowd, each of it seen a few times at most: as many as it has packets over eight */
-		for (uint32_t i = 0; i < weight / 8 && i < 4096; i++)
-			hll_add(&w->peers[0], (peer_hash + i) * UINT64_C(0x9e3779b97f4a7c15));
+		for (uint32_t i = 0; i < weight / 8 && i < 4096; i++) {
+			uint64_t h = (peer_hash + i) * UINT64_C(0x9e3779b97f4a7c15);
+
+			/* multiples of a constant spread too evenly for a sketch that expects chance */
+			h = (h ^ h >> 32) * UINT64_C(0xd6e8feb86659fd93);
+			hll_add(&w->peers[0], h ^ h >> 32);
+		}
 	}
 	if (name != NULL && p->large > 0)
 		take_name(w, name, p->large);
