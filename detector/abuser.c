@@ -13,7 +13,7 @@
 
 #define F(field) offsetof(struct abuser_settings, field)
 static const struct setting table[] = {
-	{"baf", "x", 2, 1000, 10, "Rossow 2014; ordinary DNS stays below 5, DNSSEC look-ups below 8", F(baf),
+	{"baf", "x", 2, 1000, 10, "docs/calibration.md: guards against long queries; repeats decide", F(baf),
 	    "answer bytes over query bytes at IP level, of the large answers"},
 	{"matched-share", "%", 0.5, 1, 0.8, "docs/calibration.md", F(matched_share),
 	    "large answers that its own queries explain"},
@@ -21,9 +21,9 @@ static const struct setting table[] = {
 	    "large answers asked for while the same one was still held, lower 99 % bound"},
 	{"min-repeats", "", 5, 10000, 10, "Wilson bound of 10 of 10 is 0.6", F(min_repeats),
 	    "large answers needed within 10 seconds"},
-	{"slow-repeats", "", 5, 10000, 20, "twice the above: five minutes hold more chances for coincidence", F(slow_repeats),
+	{"slow-repeats", "", 5, 10000, 12, "Wilson bound of 12 of 12 is 0.64; ordinary repeat shares stay below 0.2", F(slow_repeats),
 	    "large answers needed within 5 minutes"},
-	{"any-rate", "/s", 0.5, 10000, 5, "mail servers that still ask ANY stay below 1/s", F(any_rate),
+	{"any-rate", "/s", 0.5, 10000, 5, "docs/calibration.md: mail servers that still ask ANY reach 3/s at most", F(any_rate),
 	    "ANY queries with large answers, which need no repeats"},
 	{"large-share", "%", 0.01, 1, 0.2, "docs/calibration.md: people behind one address stay below 5 %", F(large_share),
 	    "large answers among all, for repeats to count"},

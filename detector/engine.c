@@ -142,8 +142,8 @@ engine_new(const struct engine_config *c, const struct engine_sink *sink, char *
 	struct engine *e;
 
 	if (c->memory_bytes < ENGINE_LEAST_MEMORY) {
-		snprintf(why, why_size, "%zu bytes of memory are too few, at least %d MiB are needed", c->memory_bytes,
-		    ENGINE_LEAST_MEMORY >> 20);
+		snprintf(why, why_size, "%zu bytes of memory are too few, at least %d are needed", c->memory_bytes,
+		    ENGINE_LEAST_MEMORY);
 		return NULL;
 	}
 	if (c->links_n >= LINKS_MAX) {
@@ -318,7 +318,7 @@ engine_begin(struct engine *e, const struct flow *f, size_t n)
 			return run;
 		}
 		jump_to(e, time_seconds(t));
-	} else if (t < e->begin_ns - LATE_S * NS_PER_S) {
+	} else if (t < e->env.begin_ns - LATE_S * NS_PER_S) {
 		if (e->late_n >= BELIEVE_LATE)
 			jump_to(e, time_seconds(t));
 	} else {

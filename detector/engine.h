@@ -43,7 +43,7 @@ struct engine_config {
 	const struct addr *why;     /* keep every judgement of this host; NULL: nobody's */
 };
 
-enum { ENGINE_LEAST_MEMORY = 48 << 20 };
+enum { ENGINE_LEAST_MEMORY = 64000000 };
 
 struct engine_sink {
 	void (*alert)(void *ctx, const struct alert *a);

@@ -88,24 +88,26 @@ open_take(struct shard *s, uint64_t hash, uint32_t tick)
 	return 0;
 }
 
-/* Does the client still hold an answer to this question?  Then it has it for `ttl` more seconds. */
+/* Was it given this answer at least twice, and holds it still?  (A stub whose answers get lost asks two or
+ * three times.)  Now it holds it for `ttl` more seconds. */
 static bool
 held_again(struct shard *s, uint64_t hash, uint32_t tick, uint32_t ttl)
 {
 	struct held_answer *set = &s->held[hash & (HELD_ANSWERS - 1) & ~3u], *h = set;
-	bool held = false;
+	unsigned int times = 0;
 
 	for (int i = 0; i < 4; i++) {
 		if (set[i].tag == (uint32_t)(hash >> 32)) {
 			h = &set[i];
-			held = h->expires > tick;
+			times = h->expires > tick ? h->times : 0;
 			break;
 		}
 		if (set[i].expires < h->expires)
 			h = &set[i];
 	}
-	*h = (struct held_answer){(uint32_t)(hash >> 32), tick + ttl};
-	return held;
+	*h = (struct held_answer){.tag = (uint32_t)(hash >> 32), .expires = (tick + ttl) & 0xfffffff,
+		.times = (times < 15 ? times + 1 : 15) & 0xf};
+	return times >= 2;
 }
 
 static uint32_t

@@ -16,17 +16,24 @@ static const struct addr nobody;
 
 /* --- setting up ------------------------------------------------------------------------------- */
 
+/* aligned_alloc wants whole multiples of the alignment. */
+static void *
+lines(size_t n, size_t size)
+{
+	return aligned_alloc(64, (n * size + 63) & ~(size_t)63);
+}
+
 int
 shard_init(struct shard *s, uint32_t hosts, uint32_t pairs, uint32_t links)
 {
 	memset(s, 0, sizeof(*s));
 	s->host_buckets = hosts / WAYS;
 	s->pair_buckets = pairs / WAYS;
-	s->host_tag = aligned_alloc(64, (size_t)hosts * sizeof(*s->host_tag));
-	s->host = aligned_alloc(64, (size_t)hosts * sizeof(*s->host));
-	s->pair_tag = aligned_alloc(64, (size_t)pairs * sizeof(*s->pair_tag));
+	s->host_tag = lines(hosts, sizeof(*s->host_tag));
+	s->host = lines(hosts, sizeof(*s->host));
+	s->pair_tag = lines(pairs, sizeof(*s->pair_tag));
 	s->pair_slot = calloc(pairs, sizeof(*s->pair_slot));
-	s->pair = aligned_alloc(64, (TICK_PAIRS + TICK_CROWDS + 2) * sizeof(*s->pair));
+	s->pair = lines(TICK_PAIRS + TICK_CROWDS + 2, sizeof(*s->pair));
 	s->open = calloc(OPEN_QUERIES, sizeof(*s->open));
 	s->held = calloc(HELD_ANSWERS, sizeof(*s->held));
 	s->name = calloc(NAME_SLOTS, sizeof(*s->name));

@@ -106,7 +106,8 @@ struct open_query {
 };
 
 struct held_answer {
-	uint32_t tag, expires; /* tick until which the client holds the answer */
+	uint32_t tag;
+	uint32_t expires : 28, times : 4; /* tick until which the client holds the answer; how often it was given */
 };
 
 enum { OPEN_QUERIES = 1 << 13, HELD_ANSWERS = 1 << 13, QUERY_LOG = 1 << 12, FRAGMENTS = 1 << 13,

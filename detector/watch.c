@@ -336,7 +336,7 @@ watch_still_active(const struct watch *w, uint32_t tick)
 
 	if (w->total.ticks == 0)
 		return false;
-	gap = 8 * (w->last_tick - w->first_tick + 1) / w->total.ticks;
+	gap = 12 * (w->last_tick - w->first_tick + 1) / w->total.ticks;
 	return tick - w->last_tick <= (gap > 5 ? gap : 5);
 }
 

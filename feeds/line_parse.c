@@ -18,14 +18,17 @@ static const char *const vectors[] = {
 };
 
 static const char *const signal_names[] = {
-	"other", "any_rate", "baf", "clients_share", "flood", "fresh_share", "headless_share", "large_answers",
-	"matched_share", "mean_size", "packets", "rate", "repeat_share", "request_size", "sources", "unanswered_share", "unmatched_share",
+	"other", "all_large", "any_rate", "baf", "clients_share", "flood", "fresh_share", "headless_share", "large_answers",
+	"large_share", "matched_share", "mean_size", "name_share", "packets", "rate", "repeat_share", "request_size", "sources", "unanswered_share", "unmatched_share",
 };
 
 /* As the detectors put them; what is not here is called by its signal's name. */
 static const char *const labels[] = {
 	"",
 	"ANY queries with large answers",
+	"Large answers among all it gets",
+	"Nearly all it gets is large, at least 100 in 5 minutes",
+	"One question among its large answers",
 	"Answers \xc3\xb7 queries, bytes at IP level",
 	"Answers \xc3\xb7 requests, bytes at IP level",
 	"Strangers per large answer: few are hit hard",

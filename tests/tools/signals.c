@@ -149,7 +149,7 @@ run(const struct engine_config *config, const char *name, const char *path)
 				i += r.skip;
 				if (e->env.tick != tick)
 					look(e, all, scratch);
-				engine_ingest(e, batch.flow + i, key + i, r.n, ENGINE_ALL);
+				engine_ingest(e, batch.flow + i, key + i, r.n);
 				i += r.n;
 			}
 		}

@@ -39,6 +39,10 @@ bench_init(struct bench *b, uint8_t service, const struct cell *c, enum watch_wi
 	b->w.service = service;
 	b->w.sampling = 1;
 	b->w.last_tick = 1000;
+	b->w.first_tick = 1000 - c->ticks + 1;
+	b->w.recent_ns[1] = 1000000000; /* two active seconds are no burst over an edge */
+	b->w.last_ns = 2000000000;
+	b->w.total = *c;
 	b->w.sum[window] = *c;
 }
 
@@ -94,7 +98,7 @@ test_abuser(void **state)
 	(void)state;
 	abuser(dns_cell(10, 10, 10, 2), WINDOW_SHORT, HEAT_HOT);
 	abuser(dns_cell(9, 9, 9, 2), WINDOW_SHORT, HEAT_WARM);
-	abuser(dns_cell(4, 4, 4, 2), WINDOW_SHORT, HEAT_COLD);
+	abuser(dns_cell(2, 2, 2, 2), WINDOW_SHORT, HEAT_COLD);
 	abuser(dns_cell(10, 10, 10, 1), WINDOW_SHORT, HEAT_WARM);   /* one second, and not much of it */
 	abuser(dns_cell(100, 100, 99, 1), WINDOW_SHORT, HEAT_HOT);  /* one second that is enough */
 	abuser(dns_cell(10, 10, 8, 2), WINDOW_SHORT, HEAT_WARM);    /* lower bound of 8 in 10 is 0.40 */
@@ -116,14 +120,36 @@ test_abuser(void **state)
 	c.any_queries = 24;
 	abuser(c, WINDOW_SHORT, HEAT_WARM);
 	/* the long window needs twice as many, and something in the last minute */
-	abuser(dns_cell(20, 20, 20, 2), WINDOW_LONG, HEAT_HOT);
-	abuser(dns_cell(19, 19, 19, 2), WINDOW_LONG, HEAT_COLD);
+	abuser(dns_cell(12, 12, 12, 2), WINDOW_LONG, HEAT_HOT);
+	abuser(dns_cell(11, 11, 11, 2), WINDOW_LONG, HEAT_WARM);
 	c = dns_cell(20, 20, 20, 20);
 	bench_init(&b, SERVICE_DNS, &c, WINDOW_LONG);
-	b.w.last_tick = b.env.tick - 60;
+	b.w.last_tick = b.env.tick - 12; /* twelve times its mean gap */
+	b.w.first_tick = b.w.last_tick - 19;
 	assert_int_equal(judge(&detector_abuser, &b).window_s, 300);
 	b.w.last_tick--;
+	b.w.first_tick--;
 	assert_int_equal(judge(&detector_abuser, &b).heat, HEAT_COLD);
+	/* two seconds that are one burst over the edge between them */
+	c = dns_cell(10, 10, 10, 2);
+	bench_init(&b, SERVICE_DNS, &c, WINDOW_SHORT);
+	assert_int_equal(judge(&detector_abuser, &b).heat, HEAT_HOT);
+	b.w.last_ns = b.w.recent_ns[1] + 700000000;
+	assert_int_equal(judge(&detector_abuser, &b).heat, HEAT_WARM);
+	/* people behind one address: few large answers, for many names */
+	c = dns_cell(20, 20, 20, 5);
+	c.answers = 101;
+	bench_init(&b, SERVICE_DNS, &c, WINDOW_SHORT);
+	b.w.name[0].count = 9;
+	assert_int_equal(judge(&detector_abuser, &b).heat, HEAT_WARM);
+	b.w.name[0].count = 10;
+	assert_int_equal(judge(&detector_abuser, &b).heat, HEAT_HOT);
+	/* thousands of names in turn, and nothing else: only of our own */
+	c = dns_cell(100, 100, 0, 50);
+	bench_init(&b, SERVICE_DNS, &c, WINDOW_LONG);
+	assert_int_equal(judge(&detector_abuser, &b).heat, HEAT_WARM);
+	b.w.flags = HOST_OURS;
+	assert_int_equal(judge(&detector_abuser, &b).heat, HEAT_HOT);
 	b.w.last_tick = b.env.tick;
 	b.w.flags = HOST_RESOLVER;
 	assert_int_equal(judge(&detector_abuser, &b).heat, HEAT_COLD);
@@ -145,7 +171,7 @@ test_victim(void **state)
 	victim(c, 12, WINDOW_SHORT, HEAT_HOT);
 	victim(c, 12, WINDOW_LONG, HEAT_HOT);
 	victim(c, 8, WINDOW_SHORT, HEAT_WARM); /* few sources, nothing repeats */
-	victim(dns_cell(50, 0, 40, 2), 1, WINDOW_SHORT, HEAT_HOT);
+	victim(dns_cell(50, 0, 40, 2), 1, WINDOW_SHORT, HEAT_WARM);
 	victim(dns_cell(49, 0, 0, 2), 12, WINDOW_SHORT, HEAT_WARM);
 	victim(dns_cell(12, 0, 0, 2), 12, WINDOW_SHORT, HEAT_COLD);
 	victim(dns_cell(50, 0, 0, 1), 12, WINDOW_SHORT, HEAT_WARM);
@@ -154,6 +180,12 @@ test_victim(void **state)
 	victim(dns_cell(100, 11, 0, 2), 12, WINDOW_SHORT, HEAT_WARM);
 	victim(dns_cell(100, 33, 0, 2), 12, WINDOW_SHORT, HEAT_COLD);
 	bench_init(&b, SERVICE_DNS, &c, WINDOW_SHORT);
+	/* where names are seen, the same one must come again; many sources alone are a recursor's */
+	sources(&b.w, 12);
+	b.w.name[0].count = 50;
+	assert_int_equal(judge(&detector_victim, &b).heat, HEAT_WARM);
+	b.w.sum[WINDOW_SHORT].repeat = 40;
+	assert_int_equal(judge(&detector_victim, &b).heat, HEAT_HOT);
 	assert_null(judge(&detector_victim, &b).note);
 	b.env.queries_seen = false;
 	assert_non_null(judge(&detector_victim, &b).note);
@@ -166,10 +198,8 @@ test_reflector(void **state)
 
 	(void)state;
 	for (int window = 0; window < WATCH_WINDOWS; window++) {
-		enum heat nearly = window == WINDOW_SHORT ? HEAT_WARM : HEAT_COLD; /* warmth is the short window's */
-
 		check(&detector_reflector, SERVICE_DNS, c, 1, (enum watch_window)window, HEAT_HOT);
-		check(&detector_reflector, SERVICE_DNS, dns_cell(49, 49, 0, 2), 1, (enum watch_window)window, nearly);
+		check(&detector_reflector, SERVICE_DNS, dns_cell(49, 49, 0, 2), 1, (enum watch_window)window, HEAT_WARM);
 	}
 	check(&detector_reflector, SERVICE_DNS, c, 40, WINDOW_SHORT, HEAT_COLD); /* many clients, each rarely */
 	check(&detector_reflector, SERVICE_DNS, dns_cell(50, 50, 0, 1), 1, WINDOW_SHORT, HEAT_WARM);
@@ -230,9 +260,9 @@ test_fragments(void **state)
 	c.answer_bytes = 40000;
 	c.matched = 100; /* heads are there: then many sources are needed */
 	check(&detector_fragment, SERVICE_FRAGMENT, c, 1, WINDOW_SHORT, HEAT_COLD);
-	check(&detector_fragment, SERVICE_FRAGMENT, c, 12, WINDOW_SHORT, HEAT_HOT);
+	check(&detector_fragment, SERVICE_FRAGMENT, c, 60, WINDOW_SHORT, HEAT_HOT);
 	c.ticks = 3; /* 33 a second */
-	check(&detector_fragment, SERVICE_FRAGMENT, c, 12, WINDOW_SHORT, HEAT_COLD);
+	check(&detector_fragment, SERVICE_FRAGMENT, c, 60, WINDOW_SHORT, HEAT_COLD);
 }
 
 static void

@@ -388,6 +388,7 @@ test_book_full(void **state)
 	uint64_t bytes = s->book.incident[0].view.bytes;
 
 	end_slot(s, 8);
+	s->env.tick++; /* its last line is out */
 	step(s, &w, &detector_abuser, HEAT_HOT);
 	assert_int_equal(w.life.alert, 8);
 	assert_int_equal(s->book.incident[0].view.alerts_kept, INCIDENT_ALERTS);

@@ -72,7 +72,7 @@ check_windows(uint64_t seed, uint8_t service)
 		for (uint32_t n = quiet > 0 ? 0 : kit_below(&seed, 3); n > 0; n--) {
 			struct pair p = random_pair(&seed, service);
 
-			watch_take(&w, &p, &peer, 1, NULL, t);
+			watch_take(&w, &p, &peer, 1, NULL, t, 0);
 		}
 		quiet -= quiet > 0;
 		history[t] = w.now;
@@ -117,7 +117,7 @@ test_take(void **state)
 	struct addr peer = kit_addr(5);
 
 	(void)state;
-	watch_take(&w, &p, &peer, 12345, NULL, 3);
+	watch_take(&w, &p, &peer, 12345, NULL, 3, 0);
 	assert_int_equal(w.first_ns, 77);
 	assert_int_equal(w.sampling, 10);
 	assert_int_equal(w.touched, 3);
@@ -126,7 +126,7 @@ test_take(void **state)
 	p.large = 0;
 	p.large_bytes = 0;
 	p.sampling = 1;
-	watch_take(&w, &p, &peer, 12345, NULL, 4);
+	watch_take(&w, &p, &peer, 12345, NULL, 4, 0);
 	assert_int_equal(w.first_ns, 77);
 	assert_int_equal(w.sampling, 10);
 	assert_int_equal(w.now.large_bytes, 8000); /* and to nothing in a tick without any */
@@ -155,7 +155,7 @@ test_peers(void **state)
 		p.large = 1 + kit_below(&seed, 4);
 		exact[k] += p.large;
 		total += p.large;
-		watch_take(&w, &p, &a, kit_random(&s), NULL, 1);
+		watch_take(&w, &p, &a, kit_random(&s), NULL, 1, 0);
 	}
 	for (uint32_t k = 0; k < 64; k++) {
 		struct addr a = kit_addr(k);
@@ -189,7 +189,7 @@ test_crowd(void **state)
 	struct pair p = {.service = SERVICE_DNS, .sampling = 1, .large = 800};
 
 	(void)state;
-	watch_take(&w, &p, NULL, 42, NULL, 1);
+	watch_take(&w, &p, NULL, 42, NULL, 1, 0);
 	assert_in_range((uintmax_t)watch_peer_count(&w), 70, 130);
 	for (int i = 0; i < WATCH_PEERS; i++)
 		assert_int_equal(w.peer[i].answers, 0);
@@ -211,7 +211,7 @@ test_names(void **state)
 
 		p.large = 1 + kit_below(&seed, 3);
 		total += p.large;
-		watch_take(&w, &p, &a, 1, &n, 1);
+		watch_take(&w, &p, &a, 1, &n, 1, 0);
 	}
 	for (int i = 1; i < WATCH_NAMES; i++)
 		if (w.name[i].count > w.name[best].count)
@@ -222,9 +222,9 @@ test_names(void **state)
 	struct watch two = {.service = SERVICE_DNS, .sampling = 1};
 	struct name_slot n = {.hash = 9, .qtype = DNS_ANY, .len = 3, .wire = {1, 'x', 0}};
 
-	watch_take(&two, &p, &a, 1, &n, 1);
+	watch_take(&two, &p, &a, 1, &n, 1, 0);
 	n.qtype = DNS_TXT;
-	watch_take(&two, &p, &a, 1, &n, 1);
+	watch_take(&two, &p, &a, 1, &n, 1, 0);
 	assert_int_equal(two.name[0].count, p.large);
 	assert_int_equal(two.name[1].count, p.large);
 }
