@@ -38,21 +38,20 @@ PKG_LIBS = $(eval PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null))$(P
 LIB_SRC := $(wildcard base/*.c collector/*.c detector/*.c rules/*.c feeds/*.c reports/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 LIB     := $(BUILD)/libdamp.a
-DAMP    := $(BUILD)/damp
+PROGRAM := $(BUILD)/damp
 MAIN    := $(patsubst %.c,$(BUILD)/%.o,$(wildcard damp*.c))
 UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZ    := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 SEEDRUN := $(FUZZ:%=$(BUILD)/fuzz/%)
-GEN     := $(BUILD)/damp-gen
-SHARED_DATA ?= $(wildcard ../shared/data)
+GENERATOR := $(BUILD)/damp-gen
 
 .PHONY: all
 all: deps
-	@$(MAKE) $(DAMP)
+	@$(MAKE) $(PROGRAM)
 
 .PHONY: help
 help:
-	@echo 'make              build $(DAMP) (installs missing Debian packages first)'
+	@echo 'make              build $(PROGRAM) (installs missing Debian packages first)'
 	@echo 'make demo         replay a bundled incident and show what damp makes of it'
 	@echo 'make check        all tests: units, golden replays, fuzz seeds, rules and feeds against real peers'
 	@echo 'make check-live   the lab: network namespaces, a real resolver, a shaped link (root)'
@@ -73,7 +72,7 @@ deps-check:
 
 # --- the program --------------------------------------------------------------------------------
 
-$(DAMP): $(MAIN) $(LIB)
+$(PROGRAM): $(MAIN) $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lm
 
@@ -112,14 +111,14 @@ $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/seed_driver.o $(LIB
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lm
 
-$(GEN): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/gen/*.c)) $(LIB)
+$(GENERATOR): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/gen/*.c)) $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lm
 
 .PHONY: unit seeds tools
 unit: $(UNIT)
 seeds: $(SEEDRUN)
-tools: $(DAMP) $(GEN) unit seeds
+tools: $(PROGRAM) $(GENERATOR) unit seeds
 
 .PHONY: check
 check: deps-check
@@ -127,7 +126,7 @@ check: deps-check
 
 .PHONY: check-live
 check-live: deps-check
-	@$(MAKE) $(DAMP) $(GEN)
+	@$(MAKE) $(PROGRAM) $(GENERATOR)
 	@tests/run.sh live
 
 .PHONY: check-long
@@ -137,7 +136,7 @@ check-long: deps-check
 
 .PHONY: bench
 bench: deps-check
-	@$(MAKE) OPT=-O2 $(DAMP) $(GEN)
+	@$(MAKE) OPT=-O2 $(PROGRAM) $(GENERATOR)
 	@tests/bench.sh
 
 TIME ?= 60
@@ -147,7 +146,7 @@ fuzz: deps-check
 
 .PHONY: demo
 demo: deps
-	@$(MAKE) -s $(DAMP) >/dev/null
+	@$(MAKE) -s $(PROGRAM) >/dev/null
 	@tests/demo.sh
 
 # --- installing ---------------------------------------------------------------------------------
@@ -155,7 +154,7 @@ demo: deps
 PREFIX ?= /usr/local
 .PHONY: install
 install: all
-	install -D -m 755 $(DAMP) $(DESTDIR)$(PREFIX)/bin/damp
+	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/damp
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5
 	install -m 644 docs/damp.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 docs/damp.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/
