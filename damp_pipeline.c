@@ -3,8 +3,10 @@
  * One thread: a block is read, decoded and worked through in pieces that stay in the cache.
  * Several, in rounds of two steps.  First each thread in turn reads a block and decodes it itself, while
  * the next one reads: what a thread has read is in its own cache.  Then all work through the decoded flows,
- * each on its own groups of shards, up to the next tick.  Both ways hand the same flows to the same shards in
- * the same order, so the results are equal.
+ * each on its own groups of shards, up to the next tick; who is done early reads for the next round.  With two
+ * threads the first works through all shards while the second reads and decodes ahead: reading and decoding
+ * cost about as much, and the tables stay in one cache.  All ways hand the same flows to the same shards in the
+ * same order, so the results are equal.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -35,11 +37,22 @@ struct slice {
 	struct shard_items items[SHARDS]; /* by group of shards; several threads only */
 };
 
-/* What one thread reads and decodes into. */
+/* What one thread reads and decodes into, in one round. */
 struct reader {
 	struct block block[ROUND_BLOCKS];
 	struct slice *slice; /* ROUND_SLICES, or 1 */
 	size_t blocks_n, slices_n; /* used in this round */
+};
+
+/* Blocks in the order of the input: guarded by read_lock while they are read, then the first thread's. */
+struct round {
+	struct reader reader[THREADS_MAX];
+	int last;                   /* how the source answered last */
+	int64_t now_ns;             /* of a live source */
+	size_t blocks_n;
+	struct slice *order[ROUND_SLICES];
+	size_t order_n;
+	atomic_uint decoding;       /* blocks read, but not yet decoded */
 };
 
 /* A run of a slice's flows that belongs to the current tick. */
@@ -54,18 +67,10 @@ struct pipeline {
 	unsigned int threads;
 	pthread_t thread[THREADS_MAX];
 	unsigned int started;
-	struct reader reader[THREADS_MAX];
-
-	/* The round: guarded by read_lock while it is being read, then by the first thread alone. */
 	pthread_mutex_t read_lock;
 	struct source *source;
-	bool over;                  /* nothing more is read in this round */
-	int last;                   /* how the source answered last */
-	int64_t now_ns;             /* of a live source */
-	size_t blocks_n;
-	struct slice *order[ROUND_SLICES]; /* in the order of the input */
-	size_t order_n;
-	atomic_uint decoding;       /* blocks read, but not yet decoded */
+	struct round round[2];
+	struct round *open;         /* the one that is being read; NULL: none */
 
 	struct stretch plan[PLAN];
 	size_t plan_n;
@@ -89,13 +94,20 @@ groups_of(const struct pipeline *p)
 	return p->threads * 2 < SHARDS ? p->threads * 2 : SHARDS;
 }
 
+/* Whether the shards are worth sharing out. */
+static bool
+grouped(const struct pipeline *p)
+{
+	return p->threads > 2;
+}
+
 static void
 decode_slice(struct pipeline *p, struct slice *s)
 {
 	flow_batch_reset(&s->batch);
 	s->done = packets_decode(s->block, s->first, s->count, &s->batch, &s->stats);
 	engine_keys(p->engine, s->batch.flow, s->batch.n, s->key);
-	if (p->threads > 1)
+	if (grouped(p))
 		shards_split(s->batch.flow, s->key, s->batch.n, groups_of(p), s->items);
 }
 
@@ -147,7 +159,8 @@ work_through(struct pipeline *p, struct slice *s, const struct block *b, size_t 
 static int
 run_single(struct pipeline *p, struct source *s, const struct pipeline_events *ev)
 {
-	struct block *b = &p->reader[0].block[0];
+	struct reader *r = &p->round[0].reader[0];
+	struct block *b = &r->block[0];
 	bool first = true;
 	int n;
 
@@ -155,7 +168,7 @@ run_single(struct pipeline *p, struct source *s, const struct pipeline_events *e
 		if (first)
 			begin_input(p, b);
 		first = false;
-		work_through(p, &p->reader[0].slice[0], b, 0, b->n);
+		work_through(p, &r->slice[0], b, 0, b->n);
 		if (b->now_ns != 0)
 			engine_advance(p->engine, b->now_ns);
 		if (ev->pause(ev->ctx, s))
@@ -188,7 +201,7 @@ lock_reading(struct pipeline *p)
 
 /* Puts the slices of a block that was just read at the end of the round. */
 static size_t
-cut_slices(struct pipeline *p, struct reader *r, const struct block *b)
+cut_slices(struct round *round, struct reader *r, const struct block *b)
 {
 	size_t n = 0;
 
@@ -198,45 +211,48 @@ cut_slices(struct pipeline *p, struct reader *r, const struct block *b)
 		s->block = b;
 		s->first = first;
 		s->count = b->n - first < SLICE ? b->n - first : SLICE;
-		p->order[p->order_n++] = s;
+		round->order[round->order_n++] = s;
 	}
 	return n;
 }
 
-/* Reads the next block of the round and decodes it; false when there is none.  Reading is one at a time, in
+/* Reads the next block of the open round and decodes it; false when there is none.  Reading is one at a time, in
  * the order of the input; decoding goes on beside the next one's reading. */
 static bool
 read_and_decode(struct pipeline *p, unsigned int thread)
 {
-	struct reader *r = &p->reader[thread];
+	struct round *round;
+	struct reader *r;
 	struct slice *mine;
 	struct block *b;
 	size_t n;
 
 	lock_reading(p);
-	if (p->over) {
+	round = p->open;
+	if (round == NULL) {
 		pthread_mutex_unlock(&p->read_lock);
 		return false;
 	}
+	r = &round->reader[thread];
 	b = &r->block[r->blocks_n];
-	p->last = source_read(p->source, b);
-	if (p->last < 0) {
-		p->over = true;
+	round->last = source_read(p->source, b);
+	if (round->last < 0) {
+		p->open = NULL;
 		pthread_mutex_unlock(&p->read_lock);
 		return false;
 	}
 	r->blocks_n++;
 	mine = &r->slice[r->slices_n];
-	n = cut_slices(p, r, b);
-	p->now_ns = b->now_ns;
+	n = cut_slices(round, r, b);
+	round->now_ns = b->now_ns;
 	/* what is there of a live source now is worked on now */
-	if (++p->blocks_n == ROUND_BLOCKS || b->now_ns != 0 || b->n == 0)
-		p->over = true;
-	atomic_fetch_add(&p->decoding, 1);
+	if (++round->blocks_n == ROUND_BLOCKS || b->now_ns != 0 || b->n == 0)
+		p->open = NULL;
+	atomic_fetch_add(&round->decoding, 1);
 	pthread_mutex_unlock(&p->read_lock);
 	for (size_t i = 0; i < n; i++)
 		decode_slice(p, &mine[i]);
-	if (atomic_fetch_sub(&p->decoding, 1) == 1)
+	if (atomic_fetch_sub(&round->decoding, 1) == 1)
 		tell_done(p);
 	return true;
 }
@@ -288,9 +304,9 @@ helper_main(void *arg)
 		pthread_mutex_unlock(&p->lock);
 		if (atomic_load(&p->quit))
 			return NULL;
-		while (read_and_decode(p, h.thread))
-			;
-		take_groups(p, h.thread);
+		do
+			take_groups(p, h.thread);
+		while (read_and_decode(p, h.thread));
 	}
 }
 
@@ -324,16 +340,34 @@ execute_plan(struct pipeline *p)
 	atomic_fetch_add(&p->plan_no, 1);
 	announce(p);
 	take_groups(p, 0);
+	while (atomic_load(&p->groups_done) < groups_of(p) && read_and_decode(p, 0))
+		;
 	wait_until(p, &p->groups_done, groups_of(p));
 	p->plan_n = 0;
 }
 
+/* A batch full of messages left packets undecoded: the rest by hand. */
+static void
+ingest_rest(struct pipeline *p, struct slice *s)
+{
+	size_t first = s->first + s->done, end = s->first + s->count;
+
+	if (first < end)
+		work_through(p, s, s->block, first, end);
+}
+
 /* Collects runs of the current tick over all slices; the plan is carried out when a tick ends. */
 static void
-ingest_round(struct pipeline *p)
+ingest_round(struct pipeline *p, struct round *round)
 {
-	for (size_t k = 0; k < p->order_n; k++) {
-		struct slice *s = p->order[k];
+	for (size_t k = 0; k < round->order_n && !grouped(p); k++) {
+		ingest_slice(p, round->order[k]);
+		ingest_rest(p, round->order[k]);
+	}
+	if (!grouped(p))
+		return;
+	for (size_t k = 0; k < round->order_n; k++) {
+		struct slice *s = round->order[k];
 
 		for (size_t i = 0; i < s->batch.n;) {
 			if (!engine_same_tick(p->engine, &s->batch.flow[i]) || p->plan_n == PLAN)
@@ -346,51 +380,73 @@ ingest_round(struct pipeline *p)
 			i += run.n;
 		}
 		add_stats(&p->totals.decode, &s->stats);
-		if (s->done < s->count) { /* a batch full of messages: the rest by hand */
-			size_t end = s->first + s->count, first = s->first + s->done;
-
+		if (s->done < s->count) {
 			execute_plan(p);
-			work_through(p, s, s->block, first, end);
+			ingest_rest(p, s);
 		}
 	}
 	execute_plan(p);
 }
 
 static void
-begin_round(struct pipeline *p)
+open_round(struct pipeline *p, struct round *round)
 {
 	pthread_mutex_lock(&p->read_lock);
 	for (unsigned int i = 0; i < p->threads; i++)
-		p->reader[i].blocks_n = p->reader[i].slices_n = 0;
-	p->blocks_n = p->order_n = 0;
-	p->now_ns = 0;
-	p->over = false;
+		round->reader[i].blocks_n = round->reader[i].slices_n = 0;
+	round->blocks_n = round->order_n = 0;
+	round->now_ns = 0;
+	round->last = 0;
+	p->open = round;
 	pthread_mutex_unlock(&p->read_lock);
+	announce(p);
+}
+
+/* Until the round is read and decoded. */
+static void
+complete_round(struct pipeline *p, struct round *round)
+{
+	while (read_and_decode(p, 0))
+		;
+	wait_until(p, &round->decoding, 0);
 }
 
 static int
 run_several(struct pipeline *p, struct source *s, const struct pipeline_events *ev)
 {
 	bool first = true;
+	int turn = 0;
 
 	p->source = s;
-	p->last = 0;
-	while (p->last >= 0) {
-		begin_round(p);
-		announce(p);
-		while (read_and_decode(p, 0))
-			;
-		wait_until(p, &p->decoding, 0);
-		if (first && p->order_n > 0)
-			begin_input(p, p->order[0]->block);
-		first = first && p->order_n == 0;
-		ingest_round(p);
-		if (p->now_ns != 0)
-			engine_advance(p->engine, p->now_ns);
-		if (ev->pause(ev->ctx, s))
-			return 0;
+	open_round(p, &p->round[0]);
+	complete_round(p, &p->round[0]);
+	for (;;) {
+		struct round *now = &p->round[turn], *next = &p->round[1 - turn];
+		bool live = now->now_ns != 0;
+
+		if (first && now->order_n > 0)
+			begin_input(p, now->order[0]->block);
+		first = first && now->order_n == 0;
+		/* a live source is read only after its packets were worked on, lest they wait for the next ones */
+		if (now->last >= 0 && !live)
+			open_round(p, next);
+		ingest_round(p, now);
+		if (live)
+			engine_advance(p->engine, now->now_ns);
+		if (ev->pause(ev->ctx, s) || now->last < 0)
+			break;
+		if (live)
+			open_round(p, next);
+		complete_round(p, next);
+		turn = 1 - turn;
 	}
-	return p->last == ERR_EOF ? 0 : p->last;
+	/* stopped: nobody may read on while the source is closed */
+	pthread_mutex_lock(&p->read_lock);
+	p->open = NULL;
+	pthread_mutex_unlock(&p->read_lock);
+	wait_until(p, &p->round[0].decoding, 0);
+	wait_until(p, &p->round[1].decoding, 0);
+	return p->round[turn].last < 0 && p->round[turn].last != ERR_EOF ? p->round[turn].last : 0;
 }
 
 /* --- setting up ----------------------------------------------------------------------------------------- */
@@ -401,7 +457,7 @@ slice_init(struct pipeline *p, struct slice *s)
 	s->key = calloc(SLICE_FLOWS, sizeof(*s->key));
 	if (s->key == NULL || flow_batch_init(&s->batch, SLICE_FLOWS) < 0)
 		return ERR_NOMEM;
-	for (unsigned int g = 0; p->threads > 1 && g < groups_of(p); g++) {
+	for (unsigned int g = 0; grouped(p) && g < groups_of(p); g++) {
 		s->items[g].item = calloc(SLICE_FLOWS * 3, sizeof(*s->items[g].item));
 		if (s->items[g].item == NULL)
 			return ERR_NOMEM;
@@ -475,13 +531,13 @@ pipeline_new(struct engine *e, unsigned int threads)
 		return NULL;
 	p->engine = e;
 	p->threads = threads < 1 ? 1 : threads > THREADS_MAX ? THREADS_MAX : threads;
-	p->over = true;
 	pthread_mutex_init(&p->read_lock, NULL);
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->wake, NULL);
 	pthread_cond_init(&p->done, NULL);
-	for (unsigned int i = 0; i < p->threads && err == 0; i++)
-		err = reader_init(p, &p->reader[i]);
+	for (unsigned int i = 0; i < p->threads * 2 && err == 0; i++)
+		if (i % 2 == 0 || p->threads > 1)
+			err = reader_init(p, &p->round[i % 2].reader[i / 2]);
 	if (err == 0)
 		err = start_helpers(p);
 	if (err < 0) {
@@ -500,8 +556,8 @@ pipeline_free(struct pipeline *p)
 	announce(p);
 	for (unsigned int i = 0; i < p->started; i++)
 		pthread_join(p->thread[i], NULL);
-	for (unsigned int i = 0; i < p->threads; i++)
-		reader_done(&p->reader[i]);
+	for (unsigned int i = 0; i < p->threads * 2; i++)
+		reader_done(&p->round[i % 2].reader[i / 2]);
 	pthread_cond_destroy(&p->done);
 	pthread_cond_destroy(&p->wake);
 	pthread_mutex_destroy(&p->lock);
