@@ -20,7 +20,8 @@
 enum {
 	SLICE = 1024,       /* packets decoded at a time */
 	SLICE_FLOWS = SLICE + 256,
-	ROUND_BLOCKS = 4,   /* blocks in a round when there are several threads */
+	ROUND_BLOCKS = 2,   /* blocks in a round when there are several threads */
+	ROUNDS = 4,         /* the one that is worked through, and those read ahead */
 	BLOCK_SLICES = BLOCK_PACKETS / SLICE + 1,
 	ROUND_SLICES = ROUND_BLOCKS * BLOCK_SLICES,
 	PLAN = 4 * ROUND_SLICES,
@@ -53,6 +54,7 @@ struct round {
 	struct slice *order[ROUND_SLICES];
 	size_t order_n;
 	atomic_uint decoding;       /* blocks read, but not yet decoded */
+	atomic_bool full;           /* nothing more is read into it */
 };
 
 /* A run of a slice's flows that belongs to the current tick. */
@@ -69,8 +71,10 @@ struct pipeline {
 	unsigned int started;
 	pthread_mutex_t read_lock;
 	struct source *source;
-	struct round round[2];
-	struct round *open;         /* the one that is being read; NULL: none */
+	struct round round[ROUNDS];
+	uint64_t reading_no;        /* the round that is being read */
+	uint64_t done_no;           /* the round that is being worked through: those before are free again */
+	bool reading;               /* false: a live source waits, or the end was met */
 
 	struct stretch plan[PLAN];
 	size_t plan_n;
@@ -226,29 +230,37 @@ read_and_decode(struct pipeline *p, unsigned int thread)
 	struct slice *mine;
 	struct block *b;
 	size_t n;
+	bool full;
 
 	lock_reading(p);
-	round = p->open;
-	if (round == NULL) {
+	if (!p->reading || p->reading_no >= p->done_no + ROUNDS) {
 		pthread_mutex_unlock(&p->read_lock);
 		return false;
 	}
+	round = &p->round[p->reading_no % ROUNDS];
 	r = &round->reader[thread];
 	b = &r->block[r->blocks_n];
 	round->last = source_read(p->source, b);
 	if (round->last < 0) {
-		p->open = NULL;
+		p->reading = false;
+		atomic_store(&round->full, true);
 		pthread_mutex_unlock(&p->read_lock);
+		tell_done(p);
 		return false;
 	}
 	r->blocks_n++;
 	mine = &r->slice[r->slices_n];
 	n = cut_slices(round, r, b);
 	round->now_ns = b->now_ns;
-	/* what is there of a live source now is worked on now */
-	if (++round->blocks_n == ROUND_BLOCKS || b->now_ns != 0 || b->n == 0)
-		p->open = NULL;
+	/* what is there of a live source now is worked on now, before the next packets are waited for */
+	if (b->now_ns != 0 || b->n == 0)
+		p->reading = false;
+	full = ++round->blocks_n == ROUND_BLOCKS || !p->reading;
 	atomic_fetch_add(&round->decoding, 1);
+	if (full) {
+		p->reading_no++;
+		atomic_store(&round->full, true);
+	}
 	pthread_mutex_unlock(&p->read_lock);
 	for (size_t i = 0; i < n; i++)
 		decode_slice(p, &mine[i]);
@@ -388,65 +400,74 @@ ingest_round(struct pipeline *p, struct round *round)
 	execute_plan(p);
 }
 
+/* Until the round is read and decoded. */
 static void
-open_round(struct pipeline *p, struct round *round)
+complete_round(struct pipeline *p, struct round *round)
+{
+	/* rather read further ahead than wait for the other one's decoding */
+	while (!atomic_load(&round->full) || atomic_load(&round->decoding) != 0)
+		if (!read_and_decode(p, 0))
+			break;
+	while (!atomic_load(&round->full))
+		__builtin_ia32_pause();
+	wait_until(p, &round->decoding, 0);
+}
+
+/* The round was worked through: its place can be read into again. */
+static void
+free_round(struct pipeline *p, struct round *round)
 {
 	pthread_mutex_lock(&p->read_lock);
 	for (unsigned int i = 0; i < p->threads; i++)
 		round->reader[i].blocks_n = round->reader[i].slices_n = 0;
 	round->blocks_n = round->order_n = 0;
 	round->now_ns = 0;
-	round->last = 0;
-	p->open = round;
+	atomic_store(&round->full, false);
+	p->done_no++;
+	if (round->last >= 0)
+		p->reading = true;
 	pthread_mutex_unlock(&p->read_lock);
 	announce(p);
-}
-
-/* Until the round is read and decoded. */
-static void
-complete_round(struct pipeline *p, struct round *round)
-{
-	while (read_and_decode(p, 0))
-		;
-	wait_until(p, &round->decoding, 0);
 }
 
 static int
 run_several(struct pipeline *p, struct source *s, const struct pipeline_events *ev)
 {
-	bool first = true;
-	int turn = 0;
+	bool first = true, more = true;
+	int last = 0;
 
 	p->source = s;
-	open_round(p, &p->round[0]);
-	complete_round(p, &p->round[0]);
-	for (;;) {
-		struct round *now = &p->round[turn], *next = &p->round[1 - turn];
-		bool live = now->now_ns != 0;
+	pthread_mutex_lock(&p->read_lock);
+	p->reading_no = p->done_no = 0;
+	p->reading = true;
+	pthread_mutex_unlock(&p->read_lock);
+	announce(p);
+	while (more) {
+		struct round *now = &p->round[p->done_no % ROUNDS];
 
+		complete_round(p, now);
 		if (first && now->order_n > 0)
 			begin_input(p, now->order[0]->block);
 		first = first && now->order_n == 0;
-		/* a live source is read only after its packets were worked on, lest they wait for the next ones */
-		if (now->last >= 0 && !live)
-			open_round(p, next);
 		ingest_round(p, now);
-		if (live)
+		if (now->now_ns != 0)
 			engine_advance(p->engine, now->now_ns);
-		if (ev->pause(ev->ctx, s) || now->last < 0)
-			break;
-		if (live)
-			open_round(p, next);
-		complete_round(p, next);
-		turn = 1 - turn;
+		last = now->last;
+		more = !ev->pause(ev->ctx, s) && last >= 0;
+		free_round(p, now);
 	}
 	/* stopped: nobody may read on while the source is closed */
 	pthread_mutex_lock(&p->read_lock);
-	p->open = NULL;
+	p->reading = false;
 	pthread_mutex_unlock(&p->read_lock);
-	wait_until(p, &p->round[0].decoding, 0);
-	wait_until(p, &p->round[1].decoding, 0);
-	return p->round[turn].last < 0 && p->round[turn].last != ERR_EOF ? p->round[turn].last : 0;
+	for (int i = 0; i < ROUNDS; i++) {
+		wait_until(p, &p->round[i].decoding, 0);
+		for (unsigned int k = 0; k < p->threads; k++)
+			p->round[i].reader[k].blocks_n = p->round[i].reader[k].slices_n = 0;
+		p->round[i].blocks_n = p->round[i].order_n = 0;
+		atomic_store(&p->round[i].full, false);
+	}
+	return last < 0 && last != ERR_EOF ? last : 0;
 }
 
 /* --- setting up ----------------------------------------------------------------------------------------- */
@@ -535,9 +556,9 @@ pipeline_new(struct engine *e, unsigned int threads)
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->wake, NULL);
 	pthread_cond_init(&p->done, NULL);
-	for (unsigned int i = 0; i < p->threads * 2 && err == 0; i++)
-		if (i % 2 == 0 || p->threads > 1)
-			err = reader_init(p, &p->round[i % 2].reader[i / 2]);
+	for (unsigned int i = 0; i < p->threads * ROUNDS && err == 0; i++)
+		if (i == 0 || p->threads > 1)
+			err = reader_init(p, &p->round[i % ROUNDS].reader[i / ROUNDS]);
 	if (err == 0)
 		err = start_helpers(p);
 	if (err < 0) {
@@ -556,8 +577,8 @@ pipeline_free(struct pipeline *p)
 	announce(p);
 	for (unsigned int i = 0; i < p->started; i++)
 		pthread_join(p->thread[i], NULL);
-	for (unsigned int i = 0; i < p->threads * 2; i++)
-		reader_done(&p->round[i % 2].reader[i / 2]);
+	for (unsigned int i = 0; i < p->threads * ROUNDS; i++)
+		reader_done(&p->round[i % ROUNDS].reader[i / ROUNDS]);
 	pthread_cond_destroy(&p->done);
 	pthread_cond_destroy(&p->wake);
 	pthread_mutex_destroy(&p->lock);
