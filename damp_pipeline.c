@@ -74,7 +74,8 @@ struct pipeline {
 	struct round round[ROUNDS];
 	uint64_t reading_no;        /* the round that is being read */
 	uint64_t done_no;           /* the round that is being worked through: those before are free again */
-	bool reading;               /* false: a live source waits, or the end was met */
+	bool reading;               /* false: a live source's packets are worked on first */
+	bool ended;                 /* the source has no more */
 
 	struct stretch plan[PLAN];
 	size_t plan_n;
@@ -233,7 +234,7 @@ read_and_decode(struct pipeline *p, unsigned int thread)
 	bool full;
 
 	lock_reading(p);
-	if (!p->reading || p->reading_no >= p->done_no + ROUNDS) {
+	if (!p->reading || p->ended || p->reading_no >= p->done_no + ROUNDS) {
 		pthread_mutex_unlock(&p->read_lock);
 		return false;
 	}
@@ -242,7 +243,7 @@ read_and_decode(struct pipeline *p, unsigned int thread)
 	b = &r->block[r->blocks_n];
 	round->last = source_read(p->source, b);
 	if (round->last < 0) {
-		p->reading = false;
+		p->ended = true;
 		atomic_store(&round->full, true);
 		pthread_mutex_unlock(&p->read_lock);
 		tell_done(p);
@@ -424,8 +425,7 @@ free_round(struct pipeline *p, struct round *round)
 	round->now_ns = 0;
 	atomic_store(&round->full, false);
 	p->done_no++;
-	if (round->last >= 0)
-		p->reading = true;
+	p->reading = true;
 	pthread_mutex_unlock(&p->read_lock);
 	announce(p);
 }
@@ -440,6 +440,7 @@ run_several(struct pipeline *p, struct source *s, const struct pipeline_events *
 	pthread_mutex_lock(&p->read_lock);
 	p->reading_no = p->done_no = 0;
 	p->reading = true;
+	p->ended = false;
 	pthread_mutex_unlock(&p->read_lock);
 	announce(p);
 	while (more) {
@@ -458,7 +459,7 @@ run_several(struct pipeline *p, struct source *s, const struct pipeline_events *
 	}
 	/* stopped: nobody may read on while the source is closed */
 	pthread_mutex_lock(&p->read_lock);
-	p->reading = false;
+	p->ended = true;
 	pthread_mutex_unlock(&p->read_lock);
 	for (int i = 0; i < ROUNDS; i++) {
 		wait_until(p, &p->round[i].decoding, 0);
