@@ -39,7 +39,8 @@ activate(pcap_t *p, const char *filter, char *why, size_t why_size, const char *
 	if (rc < 0) {
 		const char *more = pcap_geterr(p);
 
-		snprintf(why, why_size, "%s: %s%s%s", interface, pcap_statustostr(rc), more[0] != '\0' ? ": " : "", more);
+		snprintf(why, why_size, "%s: %s%s%s", interface, pcap_statustostr(rc), more[0] != '\0' && strstr(more, pcap_statustostr(rc)) == NULL ? ": " : "",
+		    strstr(more, pcap_statustostr(rc)) == NULL ? more : "");
 		return ERR_IO;
 	}
 	if (filter != NULL && filter[0] != '\0') {

@@ -286,10 +286,17 @@ count_strange(struct engine *e, const struct flow *f)
 		e->stats.fragments += f->packets;
 }
 
+/* Between 1970 and 2200: what lies outside is no time, and sums with it could overflow. */
+static bool
+sane(int64_t t)
+{
+	return t >= 0 && t / NS_PER_S < INT64_C(7258118400);
+}
+
 static bool
 believable(const struct engine *e, int64_t t)
 {
-	return t < e->end_ns + AHEAD_S * NS_PER_S && t >= e->env.begin_ns - BACK_S * NS_PER_S;
+	return sane(t) && t < e->end_ns + AHEAD_S * NS_PER_S && t >= e->env.begin_ns - BACK_S * NS_PER_S;
 }
 
 struct engine_run
@@ -301,6 +308,11 @@ engine_begin(struct engine *e, const struct flow *f, size_t n)
 	if (n == 0)
 		return run;
 	t = f[0].start_ns;
+	if (!sane(t)) {
+		count_strange(e, &f[0]);
+		run.skip = 1;
+		return run;
+	}
 	if (!e->started) {
 		e->started = true;
 		e->stats.first_ns = e->stats.last_ns = t;
@@ -348,13 +360,13 @@ engine_same_tick(const struct engine *e, const struct flow *f)
 void
 engine_restart(struct engine *e, int64_t t_ns)
 {
-	if (e->started && t_ns < e->env.begin_ns - LATE_S * NS_PER_S)
+	if (e->started && sane(t_ns) && t_ns < e->env.begin_ns - LATE_S * NS_PER_S)
 		jump_to(e, time_seconds(t_ns));
 }
 
 void
 engine_advance(struct engine *e, int64_t t_ns)
 {
-	if (e->started && t_ns >= e->end_ns)
+	if (e->started && sane(t_ns) && t_ns >= e->end_ns)
 		move_to(e, time_seconds(t_ns));
 }

@@ -44,7 +44,7 @@ engine_server(struct engine *e, const struct addr *a)
 	for (int i = 0; i < 4 && s == NULL; i++)
 		if (!set[i].used)
 			s = &set[i];
-	/* the one with the fewest clients leaves, but none that this tick has written */
+	/* else one that this tick has not written leaves */
 	for (int i = 0; i < 4 && (s == NULL || !s->used); i++)
 		if (s == NULL && set[i].tick != e->env.tick)
 			s = &set[i];
