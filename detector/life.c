@@ -225,8 +225,14 @@ refresh(struct book *b, const struct life_env *env, struct book_alert *ba, struc
 	ba->alert.end_ns = env->tick_ns0 + (int64_t)(w->last_tick + 1) * NS_PER_S;
 	if (ba->alert.end_ns > env->tick_end_ns)
 		ba->alert.end_ns = env->tick_end_ns;
-	if (ba->alert.incident != 0)
+	if (ba->alert.incident != 0) {
+		struct incident *i = &b->incident[ba->incident].view;
+
 		incident_account(&b->incident[ba->incident], &before, &ba->alert);
+		/* the loudest at the beginning need not stay so; of many alerts the first named it */
+		if (i->alerts_n == 1 && ba->alert.peers_n > 0)
+			i->through = ba->alert.peers[0].addr;
+	}
 }
 
 static void
