@@ -76,8 +76,8 @@ supported(const struct config *c, unsigned int use)
 {
 	if (c->input == CONFIG_INPUT_EXPORTS)
 		complain("input: exports (NetFlow, IPFIX and sFlow datagrams) cannot be read by this version; use auto or packets");
-	else if (c->interfaces_n > 1 && (use & USE_RUN) != 0)
-		complain("%zu interfaces: one run watches one; \"any\" sees all, with a filter if need be", c->interfaces_n);
+	else if (c->interfaces_n > SOURCE_LIVE_MAX && (use & USE_RUN) != 0)
+		complain("%zu interfaces: one run watches at most %d; \"any\" sees all", c->interfaces_n, SOURCE_LIVE_MAX);
 	else
 		return true;
 	return false;

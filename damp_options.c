@@ -29,7 +29,7 @@ static const struct option_row {
 		"send alert lines: unix:///dev/log, udp://HOST:514, tcp://HOST:601"},
 	{"sensor", 0, "NAME", "sensor", NULL, USE_TRAFFIC, "the name of this sensor"},
 	{"input", 0, "KIND", "input", NULL, USE_TRAFFIC, "auto or packets: how to read captures"},
-	{"interface", 'i', "IF", "interfaces", NULL, USE_RUN, "capture on this interface; \"any\" for all"},
+	{"interface", 'i', "IF", "interfaces", NULL, USE_RUN, "capture on this interface; repeat for more, \"any\" for all"},
 	{"threads", 0, "N", "threads", NULL, USE_TRAFFIC, "threads of work; 0: one for each core"},
 	{"memory", 0, "SIZE", "memory", NULL, USE_TRAFFIC, "budget of all tables, such as 512MB; default 256MB"},
 	{"width", 0, "N", "width", NULL, USE_TRAFFIC, "columns of the summary; 0: the terminal's"},

@@ -296,7 +296,7 @@ watch(struct session *s, const struct config *c, struct source *source)
 
 	clock_gettime(CLOCK_MONOTONIC, &r.started);
 	if (!c->quiet)
-		complain("watching %s; SIGINT or SIGTERM ends it", r.input);
+		complain("watching %s%s; SIGINT or SIGTERM ends it", r.input, c->interfaces_n > 1 ? " and others" : "");
 	atomic_store(&reading, source);
 	err = pipeline_run(s->pipeline, source, &ev);
 	atomic_store(&reading, NULL);
@@ -309,6 +309,8 @@ watch(struct session *s, const struct config *c, struct source *source)
 static int
 run(const struct config *c)
 {
+	struct source_live list[SOURCE_LIVE_MAX];
+	char *names[SOURCE_LIVE_MAX];
 	struct session s;
 	struct source *source;
 	char why[256];
@@ -316,12 +318,16 @@ run(const struct config *c)
 
 	catch_signals(true);
 	/* before the alert file is touched */
-	source = source_open_live(c->interface[0].name, c->interface[0].filter, NULL, why, sizeof(why));
+	for (size_t i = 0; i < c->interfaces_n; i++) {
+		list[i] = (struct source_live){c->interface[i].name, c->interface[i].filter};
+		names[i] = c->interface[i].name;
+	}
+	source = source_open_live(list, c->interfaces_n, NULL, why, sizeof(why));
 	if (source == NULL) {
-		complain_of(c->interface[0].name, why);
+		complain("%s", why);
 		return EXIT_USAGE;
 	}
-	if (session_open(&s, c, 1, &c->interface[0].name, true, NULL))
+	if (session_open(&s, c, (int)c->interfaces_n, names, true, NULL))
 		status = watch(&s, c, source);
 	close_source(source);
 	session_close(&s);

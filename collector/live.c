@@ -16,11 +16,18 @@
 
 enum { TIMEOUT_MS = 100, RING_BYTES = 16 << 20, SNAPLEN = 65535 };
 
-struct live {
+/* One interface. */
+struct port {
 	pcap_t *pcap;
-	int stop_fd;
 	uint16_t link;
 	bool nanoseconds;
+};
+
+struct live {
+	struct port port[SOURCE_LIVE_MAX];
+	size_t n;
+	size_t turn;  /* which one is asked first: a busy one must not starve the others */
+	int stop_fd;
 };
 
 static int
@@ -62,44 +69,62 @@ activate(pcap_t *p, const char *filter, char *why, size_t why_size, const char *
 	return 0;
 }
 
-void *
-live_open(const char *interface, const char *filter, int stop_fd, char *why, size_t why_size)
+static int
+port_open(struct port *port, const struct source_live *from, char *why, size_t why_size)
 {
 	char err[PCAP_ERRBUF_SIZE] = "";
+
+	port->pcap = pcap_create(from->interface, err);
+	if (port->pcap == NULL) {
+		snprintf(why, why_size, "%s: %s", from->interface, err);
+		return ERR_IO;
+	}
+	if (activate(port->pcap, from->filter, why, why_size, from->interface) != 0) {
+		pcap_close(port->pcap);
+		return ERR_IO;
+	}
+	port->link = (uint16_t)pcap_datalink(port->pcap);
+	port->nanoseconds = pcap_get_tstamp_precision(port->pcap) == PCAP_TSTAMP_PRECISION_NANO;
+	return 0;
+}
+
+static void
+live_free(struct live *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		pcap_close(l->port[i].pcap);
+	free(l);
+}
+
+void *
+live_open(const struct source_live *list, size_t n, int stop_fd, char *why, size_t why_size)
+{
 	struct live *l = calloc(1, sizeof(*l));
 
-	if (l == NULL) {
-		snprintf(why, why_size, "%s: out of memory", interface);
+	if (l == NULL || n > SOURCE_LIVE_MAX) {
+		snprintf(why, why_size, "%s: %s", list[0].interface, l == NULL ? "out of memory" : "too many interfaces");
+		free(l);
 		return NULL;
 	}
 	l->stop_fd = stop_fd;
-	l->pcap = pcap_create(interface, err);
-	if (l->pcap == NULL) {
-		snprintf(why, why_size, "%s: %s", interface, err);
-		free(l);
-		return NULL;
+	for (size_t i = 0; i < n; i++) {
+		if (port_open(&l->port[i], &list[i], why, why_size) < 0) {
+			live_free(l);
+			return NULL;
+		}
+		l->n++;
 	}
-	if (activate(l->pcap, filter, why, why_size, interface) != 0) {
-		pcap_close(l->pcap);
-		free(l);
-		return NULL;
-	}
-	l->link = (uint16_t)pcap_datalink(l->pcap);
-	l->nanoseconds = pcap_get_tstamp_precision(l->pcap) == PCAP_TSTAMP_PRECISION_NANO;
 	return l;
 }
 
 static void
 live_close(struct source *s)
 {
-	struct live *l = s->state;
-
-	pcap_close(l->pcap);
-	free(l);
+	live_free(s->state);
 }
 
 struct delivery {
-	const struct live *live;
+	const struct port *port;
 	struct block *b;
 	uint16_t input;
 };
@@ -115,35 +140,50 @@ deliver(u_char *user, const struct pcap_pkthdr *h, const u_char *bytes)
 		return;
 	memcpy(b->data + b->size, bytes, h->caplen);
 	b->packet[b->n++] = (struct raw_packet){
-		.t_ns = (int64_t)h->ts.tv_sec * 1000000000 + (int64_t)h->ts.tv_usec * (d->live->nanoseconds ? 1 : 1000),
+		.t_ns = (int64_t)h->ts.tv_sec * 1000000000 + (int64_t)h->ts.tv_usec * (d->port->nanoseconds ? 1 : 1000),
 		.offset = (uint32_t)b->size,
 		.caplen = h->caplen,
 		.wirelen = h->len > h->caplen ? h->len : h->caplen,
-		.link = d->live->link,
+		.link = d->port->link,
 		.input = d->input,
 	};
 	b->size += h->caplen;
 }
 
-/* What is there without waiting.  libpcap bounds a batch by packets only, so each round asks for
- * as many as would fit if all were of the greatest length. */
+/* What is there without waiting, on one interface: at most `share` packets.  libpcap bounds a batch by packets
+ * only, so each round asks for as many as would fit if all were of the greatest length. */
 static int
-drain(struct live *l, struct block *b, uint16_t input)
+drain_port(const struct port *port, struct block *b, uint16_t input, size_t share)
 {
-	struct delivery d = {l, b, input};
+	struct delivery d = {port, b, input};
+	size_t end = b->n + share < b->packet_cap ? b->n + share : b->packet_cap;
 
 	for (;;) {
-		size_t fit = (b->cap - b->size) / SNAPLEN, room = b->packet_cap - b->n;
+		size_t fit = (b->cap - b->size) / SNAPLEN, room = end - b->n;
 		int n;
 
 		if (fit == 0 || room == 0)
 			return 0;
-		n = pcap_dispatch(l->pcap, (int)(fit < room ? fit : room), deliver, (u_char *)(void *)&d);
+		n = pcap_dispatch(port->pcap, (int)(fit < room ? fit : room), deliver, (u_char *)(void *)&d);
 		if (n == PCAP_ERROR)
 			return ERR_IO;
 		if (n <= 0)
 			return 0;
 	}
+}
+
+static int
+drain(struct live *l, struct block *b, uint16_t input)
+{
+	int err = 0;
+
+	for (size_t k = 0; k < l->n && err == 0; k++) {
+		size_t i = (l->turn + k) % l->n;
+
+		err = drain_port(&l->port[i], b, (uint16_t)(input + i), b->packet_cap / l->n);
+	}
+	l->turn = (l->turn + 1) % l->n;
+	return err;
 }
 
 /* Packets up to this time have been delivered when a wait ended without any: the kernel keeps a part
@@ -161,11 +201,13 @@ static int
 live_read(struct source *s, struct block *b)
 {
 	struct live *l = s->state;
-	struct pollfd fds[2] = {{.fd = pcap_get_selectable_fd(l->pcap), .events = POLLIN},
-		{.fd = l->stop_fd, .events = POLLIN}};
+	struct pollfd fds[SOURCE_LIVE_MAX + 1];
 	struct pcap_stat stat;
 	int err;
 
+	for (size_t i = 0; i < l->n; i++)
+		fds[i] = (struct pollfd){.fd = pcap_get_selectable_fd(l->port[i].pcap), .events = POLLIN};
+	fds[l->n] = (struct pollfd){.fd = l->stop_fd, .events = POLLIN};
 	b->n = b->size = 0;
 	b->now_ns = 0;
 	if (s->stopped)
@@ -174,14 +216,16 @@ live_read(struct source *s, struct block *b)
 	if (err == 0 && b->n == 0) {
 		int64_t quiet = quiet_until();
 
-		if (poll(fds, 2, TIMEOUT_MS) < 0 && errno != EINTR)
+		if (poll(fds, l->n + 1, TIMEOUT_MS) < 0 && errno != EINTR)
 			return ERR_IO;
 		err = drain(l, b, s->ev.input);
 		if (b->n == 0)
 			b->now_ns = quiet;
 	}
-	if (pcap_stats(l->pcap, &stat) == 0)
-		s->kernel_drops = (uint64_t)stat.ps_drop + stat.ps_ifdrop;
+	s->kernel_drops = 0;
+	for (size_t i = 0; i < l->n; i++)
+		if (pcap_stats(l->port[i].pcap, &stat) == 0)
+			s->kernel_drops += (uint64_t)stat.ps_drop + stat.ps_ifdrop;
 	for (size_t i = 0; i < b->n; i++)
 		s->offset += b->packet[i].caplen;
 	s->packets += b->n;

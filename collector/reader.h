@@ -65,7 +65,7 @@ uint64_t source_offset(const struct source *s, const struct block *b, size_t at)
 void source_damage(struct source *s, uint64_t offset, const char *reason);
 
 /* State of a live capture, or NULL and why. */
-void *live_open(const char *interface, const char *filter, int stop_fd, char *why, size_t why_size);
+void *live_open(const struct source_live *list, size_t n, int stop_fd, char *why, size_t why_size);
 
 extern const struct source_format pcapfile_format, pcapng_format, live_format;
 

@@ -265,15 +265,15 @@ fail:
 }
 
 struct source *
-source_open_live(const char *interface, const char *filter, const struct source_events *ev, char *why, size_t why_size)
+source_open_live(const struct source_live *list, size_t n, const struct source_events *ev, char *why, size_t why_size)
 {
-	struct source *s = source_new(interface, ev);
+	struct source *s = source_new(list[0].interface, ev);
 
 	if (s == NULL) {
-		snprintf(why, why_size, "%s: out of memory", interface);
+		snprintf(why, why_size, "%s: out of memory", list[0].interface);
 		return NULL;
 	}
-	s->state = live_open(interface, filter, s->stop_fd, why, why_size);
+	s->state = live_open(list, n, s->stop_fd, why, why_size);
 	s->format = &live_format;
 	if (s->state == NULL) {
 		source_close(s);

@@ -51,8 +51,14 @@ struct source_events {
 /* A file by path, "-" for standard input; the format is found from its first bytes.  NULL with a
  * line of reason (no file, not a capture) in `why`. */
 struct source *source_open_file(const char *path, const struct source_events *ev, char *why, size_t why_size);
-/* A live interface through libpcap; `filter` is a pcap expression or NULL; snaplen 0 = 65535. */
-struct source *source_open_live(const char *interface, const char *filter, const struct source_events *ev,
+/* Live interfaces through libpcap, up to SOURCE_LIVE_MAX at once; their packets come in the order in which they
+ * are found, a tenth of a second apart at most.  The i-th has the number ev->input + i. */
+struct source_live {
+	const char *interface;
+	const char *filter; /* a pcap expression, or NULL */
+};
+enum { SOURCE_LIVE_MAX = 16 };
+struct source *source_open_live(const struct source_live *list, size_t n, const struct source_events *ev,
     char *why, size_t why_size);
 /* Makes a blocked live read return soon; callable from a signal handler. */
 void source_stop(struct source *s);

@@ -45,7 +45,7 @@ says "replay without a file" 2 'needs a capture file' "$damp" replay
 says "why without a file" 2 'needs a host and a capture' "$damp" why 10.0.0.1
 says "why of no address" 2 "'banana' is no IP address" "$damp" why banana "$capture"
 says "run without an interface" 2 'needs an interface' "$damp" run
-says "run on two interfaces" 2 'one run watches one; "any"' "$damp" run -i lo -i eth7
+says "run on an interface that is not there, beside one that is" 2 'no-such-if: No such device' "$damp" run -i lo -i no-such-if
 says "run with a file" 2 'takes no files' "$damp" run -i lo "$capture"
 says "check-config without a file" 2 'needs one file' "$damp" check-config
 says "keygen without a prefix" 2 'needs -o PREFIX' "$damp" keygen
@@ -102,7 +102,6 @@ printf 'detectors:\n  dns-amplification-abuser:\n    baf: 0\n    fab: 3\n' >"$di
 says "check-config: a value out of bounds, with its line" 2 'e\.conf:3: ' "$damp" check-config "$dir/e.conf"
 says "check-config: an unknown setting, with its line" 2 "e\.conf:4: .*no setting 'fab'" "$damp" check-config "$dir/e.conf"
 printf 'interfaces: [eth0, eth1]\n' >"$dir/i.conf"
-says "check-config: two interfaces" 2 'one run watches one' "$damp" check-config "$dir/i.conf"
 holds "replay does not mind the interfaces of the daemon" '"$damp" replay -q -c "$dir/i.conf" "$capture" 2>"$dir/err"'
 
 # --- rules ------------------------------------------------------------------------------------------------

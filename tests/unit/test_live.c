@@ -26,9 +26,9 @@ wall_ns(void)
 }
 
 static void
-send_some(void)
+send_some(uint16_t port)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(PORT), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 
 	assert_true(fd >= 0);
@@ -41,7 +41,7 @@ static void
 test_loopback(void **state)
 {
 	char why[300];
-	struct source *src = source_open_live("lo", "udp dst port 40053", NULL, why, sizeof(why));
+	struct source *src = source_open_live(&(struct source_live){"lo", "udp dst port 40053"}, 1, NULL, why, sizeof(why));
 	struct source_progress progress;
 	struct decode_stats stats = {0};
 	struct flow_batch batch;
@@ -56,7 +56,7 @@ test_loopback(void **state)
 	}
 	assert_int_equal(block_init(&b), 0);
 	assert_int_equal(flow_batch_init(&batch, 100), 0);
-	send_some();
+	send_some(PORT);
 	while (quiet < 3 && (n = source_read(src, &b)) >= 0) {
 		got += n;
 		if (n == 0) {
@@ -81,6 +81,38 @@ test_loopback(void **state)
 	block_done(&b);
 }
 
+/* Two captures in one source: the packets of both come, each with its number. */
+static void
+test_two(void **state)
+{
+	const struct source_live list[2] = {{"lo", "udp dst port 40053"}, {"lo", "udp dst port 40054"}};
+	const struct source_events ev = {.input = 7};
+	char why[300];
+	struct source *src = source_open_live(list, 2, &ev, why, sizeof(why));
+	struct block b;
+	int got[2] = {0, 0}, n, quiet = 0;
+
+	(void)state;
+	if (src == NULL) {
+		print_message("%s\n", why);
+		skip();
+	}
+	assert_int_equal(block_init(&b), 0);
+	send_some(PORT);
+	send_some(PORT + 1);
+	while (quiet < 3 && (n = source_read(src, &b)) >= 0) {
+		quiet += n == 0;
+		for (size_t i = 0; i < b.n; i++) {
+			assert_in_range(b.packet[i].input, 7, 8);
+			got[b.packet[i].input - 7]++;
+		}
+	}
+	for (int i = 0; i < 2; i++)
+		assert_true(got[i] == DATAGRAMS || got[i] == 2 * DATAGRAMS);
+	source_close(src);
+	block_done(&b);
+}
+
 static void
 test_reasons(void **state)
 {
@@ -88,20 +120,21 @@ test_reasons(void **state)
 	struct source *src;
 
 	(void)state;
-	assert_null(source_open_live("no-such-if", NULL, NULL, why, sizeof(why)));
+	assert_null(source_open_live(&(struct source_live){"no-such-if", NULL}, 1, NULL, why, sizeof(why)));
 	assert_non_null(strstr(why, "no-such-if"));
-	src = source_open_live("lo", NULL, NULL, why, sizeof(why));
+	src = source_open_live(&(struct source_live){"lo", NULL}, 1, NULL, why, sizeof(why));
 	if (src == NULL)
 		skip();
 	source_close(src);
-	assert_null(source_open_live("lo", "udp port nonsense", NULL, why, sizeof(why)));
+	assert_null(source_open_live(&(struct source_live){"lo", "udp port nonsense"}, 1, NULL, why, sizeof(why)));
 	assert_non_null(strstr(why, "nonsense"));
 }
 
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_loopback), cmocka_unit_test(test_reasons)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_loopback), cmocka_unit_test(test_two),
+		cmocka_unit_test(test_reasons)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
