@@ -23,6 +23,8 @@ static const struct setting table[] = {
 	    "large answers needed within 10 seconds"},
 	{"slow-repeats", "", 5, 10000, 12, "Wilson bound of 12 of 12 is 0.64; ordinary repeat shares stay below 0.2", F(slow_repeats),
 	    "large answers needed within 5 minutes"},
+	{"active-minutes", "", 5, 60, 30, "half of the hour: a look-up that is repeated so long is no accident", F(active_minutes),
+	    "minutes of the last hour with large answers, however few"},
 	{"any-rate", "/s", 0.5, 10000, 5, "docs/calibration.md: mail servers that still ask ANY reach 3/s at most", F(any_rate),
 	    "ANY queries with large answers, which need no repeats"},
 	{"large-share", "%", 0.01, 1, 0.2, "docs/calibration.md: people behind one address stay below 5 %", F(large_share),
@@ -100,6 +102,10 @@ judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
 	/* the long window remembers an attack for five minutes: it counts while answers still come at
 	 * about the pace it has seen, so that a fast attack that stops is over soon */
 	if (slow.heat > v->heat && watch_still_active(w, env->tick))
+		*v = slow;
+	/* and who comes back in half of the minutes of an hour needs no pace at all */
+	judge_window(env, w, &w->total, set->slow_repeats, W60 * 60, &slow);
+	if (slow.heat > v->heat && watch_active_minutes(w) >= set->active_minutes && watch_still_active(w, env->tick))
 		*v = slow;
 	if ((w->flags & (HOST_RESOLVER | HOST_NEVER)) != 0) {
 		v->heat = HEAT_COLD;

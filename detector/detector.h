@@ -28,7 +28,7 @@ struct verdict {
 
 /* Settings: doubles, described by the detectors' tables. */
 struct abuser_settings {
-	double baf, matched_share, repeat_share, min_repeats, slow_repeats, any_rate, large_share, name_share, all_large;
+	double baf, matched_share, repeat_share, min_repeats, slow_repeats, active_minutes, any_rate, large_share, name_share, all_large;
 };
 struct victim_settings {
 	double unmatched_share, min_answers, min_sources, repeat_share;

@@ -75,6 +75,18 @@ names(struct alert *a, const struct watch *w)
 	a->qtype = best->qtype;
 }
 
+/* The time over which a rate is taken: in the short window the seconds with traffic, since an attack has often
+ * just begun; in the longer ones the time that has passed, else one question a minute would be one a second. */
+static uint32_t
+seconds_of(const struct watch *w, const struct cell *window, uint32_t window_s)
+{
+	uint32_t passed = w->last_tick - w->first_tick + 1, n = window->ticks;
+
+	if (window_s > watch_window_s[WINDOW_SHORT] || window == &w->total)
+		n = passed < window_s || window == &w->total ? passed : window_s;
+	return n > 0 ? n : 1;
+}
+
 /* The attack's own traffic: what the large answers cost and what drew them. */
 static void
 dns_figures(struct alert *a, const struct watch *w, const struct cell *window)
@@ -83,7 +95,7 @@ dns_figures(struct alert *a, const struct watch *w, const struct cell *window)
 	uint64_t packets = (uint64_t)t->large + t->later_packets;
 	double answer = t->large > 0 ? (double)t->large_bytes / t->large : 0;
 	double query = t->matched > 0 ? (double)t->large_query_bytes / t->matched : 0;
-	uint32_t ticks = window->ticks > 0 ? window->ticks : 1;
+	uint32_t ticks = seconds_of(w, window, a->window_s);
 
 	alert_evidence_add(a, EV_QUERY_PACKETS, t->matched, sampled(w, t->matched));
 	alert_evidence_add(a, EV_QUERY_BYTES, (double)t->large_query_bytes, sampled(w, t->matched));
@@ -120,7 +132,7 @@ static void
 other_figures(struct alert *a, const struct watch *w, const struct cell *window)
 {
 	const struct cell *t = &w->total;
-	uint32_t ticks = window->ticks > 0 ? window->ticks : 1;
+	uint32_t ticks = seconds_of(w, window, a->window_s);
 
 	alert_evidence_add(a, EV_QUERY_PACKETS, t->queries, sampled(w, t->queries));
 	alert_evidence_add(a, EV_QUERY_BYTES, (double)t->query_bytes, sampled(w, t->queries));
@@ -230,7 +242,8 @@ sentence(struct alert *a, const struct verdict *v)
 void
 alert_describe(struct alert *a, const struct watch *w, const struct verdict *v, const struct judge_env *env)
 {
-	const struct cell *window = &w->sum[v->window_s == watch_window_s[WINDOW_LONG] ? WINDOW_LONG : WINDOW_SHORT];
+	const struct cell *window = v->window_s > watch_window_s[WINDOW_LONG] ? &w->total :
+	    &w->sum[v->window_s == watch_window_s[WINDOW_LONG] ? WINDOW_LONG : WINDOW_SHORT];
 
 	(void)env;
 	a->subject.type = SUBJECT_HOST;

@@ -329,6 +329,16 @@ watch_top_name_share(const struct watch *w)
 	return w->total.large > 0 ? (double)top / w->total.large : 0;
 }
 
+uint32_t
+watch_active_minutes(const struct watch *w)
+{
+	uint32_t n = 0;
+
+	for (int i = 0; i < W60; i++)
+		n += w->w60[i] > 0;
+	return n;
+}
+
 bool
 watch_still_active(const struct watch *w, uint32_t tick)
 {

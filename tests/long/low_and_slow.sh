@@ -24,3 +24,4 @@ slow() { # slow NAME RATE
 
 slow twelve_a_minute 0.2
 slow three_a_minute 0.05
+slow one_a_minute 0.017
