@@ -253,6 +253,7 @@ move_to(struct engine *e, int64_t second)
 	int64_t ahead = second - (e->tick0_s + e->env.tick), left = ahead - pass_time(e, ahead);
 
 	if (left > 0) {
+		watches_skip_time(&e->watches);
 		e->env.tick += (uint32_t)(left < LIVE_TICKS ? left : LIVE_TICKS);
 		set_second(e, second);
 	}
@@ -263,6 +264,7 @@ static void
 jump_to(struct engine *e, int64_t second)
 {
 	pass_time(e, LIVE_TICKS);
+	watches_skip_time(&e->watches);
 	e->env.tick += LIVE_TICKS;
 	set_second(e, second);
 	e->stats.jumps++;

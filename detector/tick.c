@@ -420,7 +420,8 @@ judge_all(struct engine *e)
 	emit_queue(e);
 }
 
-/* Watches that have been quiet for the length of the long window make room; one pass a minute. */
+/* Watches that have been quiet for the length of the long window make room, those that repeated themselves for the
+ * hour's; one pass a minute. */
 static void
 drop_quiet(struct engine *e)
 {
@@ -429,7 +430,7 @@ drop_quiet(struct engine *e)
 	for (uint32_t i = e->watches.used; i-- > 0;) {
 		struct watch *w = &e->watches.pool[e->watches.order[i]];
 
-		if (w->life.alert == 0 && e->env.tick - w->last_tick > W10 * 10)
+		if (w->life.alert == 0 && e->env.tick - w->last_tick > (w->total.repeat > 0 ? W60 * 60 : W10 * 10))
 			watches_free(&e->watches, w);
 	}
 }

@@ -329,6 +329,13 @@ watch_top_name_share(const struct watch *w)
 	return w->total.large > 0 ? (double)top / w->total.large : 0;
 }
 
+void
+watches_skip_time(struct watches *w)
+{
+	for (uint32_t i = 0; i < w->used; i++)
+		memset(w->pool[w->order[i]].w60, 0, sizeof(w->pool[0].w60));
+}
+
 uint32_t
 watch_active_minutes(const struct watch *w)
 {

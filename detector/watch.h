@@ -114,6 +114,8 @@ void watch_take(struct watch *w, const struct pair *p, const struct addr *peer, 
     const struct name_slot *name, uint32_t tick, int64_t begin_ns);
 /* Closes the tick: moves `now` into the windows and brings the sums up to date. */
 void watch_close_tick(struct watch *w, uint32_t tick);
+/* A stretch of time was skipped: the minutes before it are no longer the last hour's. */
+void watches_skip_time(struct watches *w);
 /* Minutes of the last hour in which it was active. */
 uint32_t watch_active_minutes(const struct watch *w);
 /* Whether large answers still come: the last is no older than twelve mean gaps of the episode (at least 5 s). */

@@ -6,8 +6,8 @@ damp=${DAMP:-build/damp} gen=${GEN:-build/damp-gen} here=$(cd "$(dirname "$0")/.
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 
-slow() { # slow NAME RATE
-	"$gen" --seed 5 --duration 3600 --snaplen 200 --labels "$dir/labels" -o "$dir/c.pcap" \
+slow() { # slow NAME RATE [SECONDS]
+	"$gen" --seed 5 --duration "${3:-3600}" --snaplen 200 --labels "$dir/labels" -o "$dir/c.pcap" \
 		benign clients=100 clients6=20 web=0.0005 quic=0.0002 mail=2 \
 		+ infected hosts=3 hosts6=1 rate="$2" start=300 arrival=poisson 2>"$dir/log"
 	if "$damp" replay -q --alerts "$dir/alerts" "$dir/c.pcap" >>"$dir/log" 2>&1 &&
@@ -24,4 +24,4 @@ slow() { # slow NAME RATE
 
 slow twelve_a_minute 0.2
 slow three_a_minute 0.05
-slow one_a_minute 0.017
+slow one_a_minute 0.017 7200
