@@ -20,7 +20,7 @@
 enum {
 	SLICE = 1024,       /* packets decoded at a time */
 	SLICE_FLOWS = SLICE + 256,
-	ROUND_BLOCKS = 2,   /* blocks in a round when there are several threads */
+	ROUND_BLOCKS = 4,   /* blocks in a round when there are several threads */
 	ROUNDS = 4,         /* the one that is worked through, and those read ahead */
 	BLOCK_SLICES = BLOCK_PACKETS / SLICE + 1,
 	ROUND_SLICES = ROUND_BLOCKS * BLOCK_SLICES,

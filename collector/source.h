@@ -35,9 +35,10 @@ struct block {
 	int64_t now_ns;  /* live sources: event time has reached this even without packets; 0: unknown */
 };
 
-enum { BLOCK_BYTES = 1 << 20, BLOCK_PACKETS = 1 << 14 };
+/* A quarter of a second-level cache: what was read is still there when it is decoded. */
+enum { BLOCK_BYTES = 1 << 18, BLOCK_PACKETS = 1 << 14 };
 
-int block_init(struct block *b); /* 0 or ERR_NOMEM; 1 MiB of data, grows to hold one larger packet (at most 16 MiB) */
+int block_init(struct block *b); /* 0 or ERR_NOMEM; BLOCK_BYTES of data, grows to hold one larger packet (at most 16 MiB) */
 void block_done(struct block *b);
 
 struct source;
@@ -65,7 +66,7 @@ void source_stop(struct source *s);
 void source_close(struct source *s);
 
 /* Replaces the block's content.  Number of packets (0: a live source's time-out), ERR_EOF, or
- * ERR_IO when the input failed for good.  A block is full at about 1 MiB or BLOCK_PACKETS. */
+ * ERR_IO when the input failed for good.  A block is full at about BLOCK_BYTES or BLOCK_PACKETS. */
 int source_read(struct source *s, struct block *b);
 
 struct source_progress {
