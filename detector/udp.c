@@ -18,14 +18,9 @@ static const struct setting victim_table[] = {
 	    "sources from which on small answers count as well"},
 	{"flood-packets", "", 10, 1e7, 1000, "docs/calibration.md", F(flood_packets),
 	    "packets needed when the answers are small"},
-	{"baf", "x", 1, 1000, 5, "unused for a victim: it sent nothing", F(baf), "answer bytes over request bytes"},
 };
 static const struct setting reflector_table[] = {
-	{"unmatched-share", "%", 0.5, 1, 0.9, "unused for a reflector", F(unmatched_share), "answers without a request"},
 	{"min-packets", "", 10, 1e6, 100, "docs/calibration.md", F(min_packets), "answer packets needed in the window"},
-	{"min-sources", "", 1, 10000, 1, "one victim is enough", F(min_sources), "strangers that are answered"},
-	{"flood-sources", "", 10, 1e6, 100, "unused for a reflector", F(flood_sources), "sources of a flood"},
-	{"flood-packets", "", 10, 1e7, 1000, "unused for a reflector", F(flood_packets), "packets of a flood"},
 	{"baf", "x", 1, 1000, 5, "docs/calibration.md", F(baf), "answer bytes over request bytes"},
 };
 
