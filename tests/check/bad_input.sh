@@ -213,8 +213,8 @@ fi
 
 # --- signals, and two at once -----------------------------------------------------------------------------
 
-# until COMMAND: tries for five seconds
-until_true() { local i; for i in {1..100}; do "$@" && return; sleep 0.05; done; return 1; }
+# until COMMAND: tries for twenty seconds
+until_true() { local i; for i in {1..400}; do "$@" && return; sleep 0.05; done; return 1; }
 # the signal must come when the alerts are there, however busy the machine is
 all_opened() { [ "$(grep -c '"action":"opened"' "$1" 2>/dev/null)" -ge 41 ]; }
 mkfifo "$dir/pipe"
