@@ -15,6 +15,8 @@ MAKEFLAGS += --no-print-directory
 SAN ?=
 OPT ?= -O2
 PKGS := libpcap libmaxminddb libsodium yaml-0.1 jansson libxxhash
+# Used when they are there (HAVE_...); `damp --version` says which are.
+OPTIONAL := zlib libzstd liblz4 lzo2 hiredis
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wformat=2 -Wundef
@@ -32,8 +34,14 @@ endif
 endif
 
 # Asked only when something is built, after `deps` had its chance.
-PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null))$(PKG_CFLAGS)
-PKG_LIBS = $(eval PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null))$(PKG_LIBS)
+FOUND = $(eval FOUND := $(foreach p,$(OPTIONAL),$(shell pkg-config --exists $(p) 2>/dev/null && echo $(p))))$(FOUND)
+# libbz2 comes without a .pc file in Debian
+HAVE_BZ2 = $(eval HAVE_BZ2 := $(shell echo '#include <bzlib.h>' | $(CC) -E - >/dev/null 2>&1 && echo y))$(HAVE_BZ2)
+HAVE = $(if $(findstring zlib,$(FOUND)),-DHAVE_ZLIB) $(if $(findstring libzstd,$(FOUND)),-DHAVE_ZSTD) \
+	$(if $(findstring liblz4,$(FOUND)),-DHAVE_LZ4) $(if $(findstring lzo2,$(FOUND)),-DHAVE_LZO) \
+	$(if $(findstring hiredis,$(FOUND)),-DHAVE_HIREDIS) $(if $(HAVE_BZ2),-DHAVE_BZ2)
+PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(FOUND) 2>/dev/null) $(HAVE))$(PKG_CFLAGS)
+PKG_LIBS = $(eval PKG_LIBS := $(shell pkg-config --libs $(PKGS) $(FOUND) 2>/dev/null) $(if $(HAVE_BZ2),-lbz2))$(PKG_LIBS)
 
 LIB_SRC := $(wildcard base/*.c collector/*.c detector/*.c rules/*.c feeds/*.c reports/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)

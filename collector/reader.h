@@ -3,6 +3,8 @@
  * A format works on the block itself: source_fill puts what was carried over and new bytes into
  * block->data, the format walks them, and source_keep carries the unfinished rest to the next block.
  * So a packet's bytes are copied once, from the kernel.
+ * A format of records appends to block->flows instead of block->packet (source_fill empties both), and
+ * names its exporters through export_exporters(s->export).
  */
 #ifndef COLLECTOR_READER_H
 #define COLLECTOR_READER_H
@@ -38,7 +40,9 @@ struct source {
 	size_t carry_n, carry_cap;
 	uint64_t offset;        /* bytes read so far */
 	uint64_t total;
-	uint64_t packets;       /* delivered so far */
+	uint64_t packets;       /* delivered so far; records, where the format has those */
+	struct export *export;  /* never NULL */
+	bool own_export;
 	uint64_t damaged, kernel_drops;
 };
 

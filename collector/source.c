@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "collector/export.h"
 #include "collector/reader.h"
 
 /* Tried in this order; the first whose probe agrees is it. */
@@ -38,6 +39,7 @@ block_done(struct block *b)
 {
 	free(b->data);
 	free(b->packet);
+	flow_batch_done(&b->flows);
 	*b = (struct block){0};
 }
 
@@ -87,6 +89,9 @@ source_fill(struct source *s, struct block *b, size_t want)
 
 	b->n = b->size = 0;
 	b->now_ns = 0;
+	flow_batch_reset(&b->flows);
+	if (s->ev.want_extra && flow_batch_want_extra(&b->flows) < 0)
+		return ERR_NOMEM;
 	if (want < s->carry_n + 1)
 		want = s->carry_n + 1;
 	err = block_reserve(b, want);
@@ -171,7 +176,12 @@ source_new(const char *name, const struct source_events *ev)
 	s->name = strdup(name);
 	if (ev != NULL)
 		s->ev = *ev;
-	if (s->name == NULL || s->stop_fd < 0) {
+	s->export = s->ev.export;
+	if (s->export == NULL) {
+		s->export = export_new(&(struct export_setup){0});
+		s->own_export = true;
+	}
+	if (s->name == NULL || s->stop_fd < 0 || s->export == NULL) {
 		source_close(s);
 		return NULL;
 	}
@@ -306,6 +316,8 @@ source_close(struct source *s)
 		close(s->fd);
 	if (s->stop_fd >= 0)
 		close(s->stop_fd);
+	if (s->own_export)
+		export_free(s->export);
 	free(s->carry);
 	free(s->name);
 	free(s);

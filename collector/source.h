@@ -3,7 +3,8 @@
  * A source works in two steps, so that the second can run on several threads:
  *   1. source_read fills a block with raw packets (serial, keeps the file's state);
  *   2. packets_decode turns any range of a block's packets into flows (pure).
- * A later flow format sits behind the same two calls.  One thread uses a source; only source_stop may
+ * Formats of flow records need their state (templates, clocks) to decode, so they do it in the first
+ * step: the block then holds flows and no packets.  One thread uses a source; only source_stop may
  * come from elsewhere.
  *
  * Damage: a reader goes on behind it where it can.  Each damaged place is told
@@ -32,6 +33,7 @@ struct block {
 	size_t size, cap;
 	struct raw_packet *packet;
 	size_t n, packet_cap;
+	struct flow_batch flows; /* of a source of records; DNS views borrow from data */
 	int64_t now_ns;  /* live sources: event time has reached this even without packets; 0: unknown */
 };
 
@@ -42,11 +44,22 @@ int block_init(struct block *b); /* 0 or ERR_NOMEM; BLOCK_BYTES of data, grows t
 void block_done(struct block *b);
 
 struct source;
+struct export;
+
+enum source_reading {
+	READ_AUTO,    /* a capture full of export datagrams is read as those */
+	READ_PACKETS, /* captures hold packets */
+	READ_EXPORTS, /* captures hold export datagrams */
+};
 
 struct source_events {
+	/* `packet` is the number of the packet, or record, from 1. */
 	void (*damage)(void *ctx, const char *input, uint64_t packet, uint64_t offset, const char *reason);
 	void *ctx;
 	uint16_t input; /* becomes raw_packet.input of everything this source delivers */
+	enum source_reading reading;
+	bool want_extra;       /* keep struct flow_extra beside the flows of records */
+	struct export *export; /* exporters, templates, their counters; NULL: the source makes one of its own */
 };
 
 /* A file by path, "-" for standard input; the format is found from its first bytes.  NULL with a
@@ -65,7 +78,7 @@ struct source *source_open_live(const struct source_live *list, size_t n, const 
 void source_stop(struct source *s);
 void source_close(struct source *s);
 
-/* Replaces the block's content.  Number of packets (0: a live source's time-out), ERR_EOF, or
+/* Replaces the block's content.  Number of packets or records (0: a live source's time-out), ERR_EOF, or
  * ERR_IO when the input failed for good.  A block is full at about BLOCK_BYTES or BLOCK_PACKETS. */
 int source_read(struct source *s, struct block *b);
 
