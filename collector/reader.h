@@ -43,6 +43,8 @@ struct source {
 	uint64_t packets;       /* delivered so far; records, where the format has those */
 	struct export *export;  /* never NULL */
 	bool own_export;
+	bool packets_only;      /* blocks go out as the format reads them */
+	struct exports *exports; /* collector/exports.c; NULL: not needed so far */
 	uint64_t damaged, kernel_drops;
 };
 
@@ -70,6 +72,11 @@ void source_damage(struct source *s, uint64_t offset, const char *reason);
 
 /* State of a live capture, or NULL and why. */
 void *live_open(const struct source_live *list, size_t n, int stop_fd, char *why, size_t why_size);
+
+/* The next block of a source that is not packets_only: sets that if the packets turn out to be no export datagrams,
+ * and otherwise turns them into flows.  Results as source_read. */
+int exports_read(struct source *s, struct block *b);
+void exports_free(struct exports *x);
 
 extern const struct source_format pcapfile_format, pcapng_format, live_format;
 
