@@ -57,6 +57,8 @@ source_head(const struct source *s, size_t *n)
 /* Drops n bytes of the head: a file header. */
 void source_skip_head(struct source *s, size_t n);
 
+/* Empties the block: for records that a format still holds itself.  0 or ERR_NOMEM. */
+int source_empty(struct source *s, struct block *b);
 /* Empties the block, then fills it: a file on disk up to the block's size, a pipe until `want` bytes
  * are there.  Fewer than `want` only at the end (s->eof).  0, ERR_EOF when nothing at all is left,
  * ERR_IO, ERR_NOMEM. */
@@ -72,5 +74,6 @@ void source_damage(struct source *s, uint64_t offset, const char *reason);
 void *live_open(const struct source_live *list, size_t n, int stop_fd, char *why, size_t why_size);
 
 extern const struct source_format pcapfile_format, pcapng_format, live_format;
+extern const struct source_format flowtools_format, nfcapd_format;
 
 #endif

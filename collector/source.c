@@ -17,6 +17,8 @@
 static const struct source_format *const formats[] = {
 	&pcapfile_format,
 	&pcapng_format,
+	&flowtools_format,
+	&nfcapd_format,
 };
 
 /* --- blocks ------------------------------------------------------------------------------------- */
@@ -83,15 +85,21 @@ read_some(struct source *s, uint8_t *to, size_t n)
 }
 
 int
-source_fill(struct source *s, struct block *b, size_t want)
+source_empty(struct source *s, struct block *b)
 {
-	int err;
-
 	b->n = b->size = 0;
 	b->now_ns = 0;
 	flow_batch_reset(&b->flows);
-	if (s->ev.want_extra && flow_batch_want_extra(&b->flows) < 0)
-		return ERR_NOMEM;
+	return s->ev.want_extra ? flow_batch_want_extra(&b->flows) : 0;
+}
+
+int
+source_fill(struct source *s, struct block *b, size_t want)
+{
+	int err = source_empty(s, b);
+
+	if (err != 0)
+		return err;
 	if (want < s->carry_n + 1)
 		want = s->carry_n + 1;
 	err = block_reserve(b, want);
