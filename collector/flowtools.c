@@ -373,7 +373,7 @@ read_first(struct source *s, struct flowtools *f, struct block *b)
 	if (why != NULL) {
 		source_damage(s, 0, why);
 		f->told = true;
-		return ERR_IO;
+		return ERR_EOF;
 	}
 	return 0;
 }

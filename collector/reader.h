@@ -38,7 +38,9 @@ struct source {
 	atomic_bool stopped;    /* set from a signal handler or another thread */
 	uint8_t *carry;
 	size_t carry_n, carry_cap;
-	uint64_t offset;        /* bytes read so far */
+	uint64_t offset;        /* bytes read so far; of compressed input, decompressed ones */
+	struct unpack *unpack;  /* NULL: the input is not compressed */
+	bool unpack_told;       /* its damage */
 	uint64_t total;
 	uint64_t packets;       /* delivered so far; records, where the format has those */
 	struct export *export;  /* never NULL */
