@@ -27,7 +27,8 @@ struct sflow {
 	uint64_t full;
 };
 
-enum { NO_ROW = UINT32_MAX, ROWS_FIRST = 64 };
+#define NO_ROW UINT32_MAX
+enum { ROWS_FIRST = 64 };
 
 /* The slot of a key, or the free one where it belongs. */
 static uint32_t
