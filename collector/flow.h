@@ -55,6 +55,15 @@ flow_time(const struct flow *f)
 	return (f->flags & FLOW_RECORD) != 0 ? f->seen_ns : f->start_ns;
 }
 
+/* Exporters that look at single packets know no ports of later fragments and write UDP 0 -> 0; mean sizes below
+ * 100 bytes are probes to port 0 instead.  For every decoder of records, on a flow whose fields are final. */
+static inline void
+flow_record_fragment(struct flow *f)
+{
+	if (f->proto == FLOW_UDP && f->sport == 0 && f->dport == 0 && f->packets > 0 && f->bytes / f->packets >= 100)
+		f->flags |= FLOW_FRAG_LATER;
+}
+
 /* What only records have, and only people and archives want to see.  Zero where the exporter did not say. */
 struct flow_extra {
 	struct addr next_hop;     /* all zeros: none */

@@ -176,6 +176,7 @@ source_new(const char *name, const struct source_events *ev)
 	s->name = strdup(name);
 	if (ev != NULL)
 		s->ev = *ev;
+	s->packets_only = s->ev.reading == READ_PACKETS;
 	s->export = s->ev.export;
 	if (s->export == NULL) {
 		s->export = export_new(s->ev.export_setup != NULL ? s->ev.export_setup : &(struct export_setup){0});
@@ -285,6 +286,7 @@ source_open_live(const struct source_live *list, size_t n, const struct source_e
 	}
 	s->state = live_open(list, n, s->stop_fd, why, why_size);
 	s->format = &live_format;
+	s->packets_only = s->ev.reading != READ_EXPORTS;
 	if (s->state == NULL) {
 		source_close(s);
 		return NULL;
@@ -303,6 +305,7 @@ source_open_listen(const struct source_listen *list, size_t n, const struct sour
 	}
 	s->state = listen_open(s, list, n, why, why_size);
 	s->format = &listen_format;
+	s->packets_only = true; /* flows already */
 	if (s->state == NULL) {
 		source_close(s);
 		return NULL;
@@ -334,6 +337,7 @@ source_close(struct source *s)
 		close(s->fd);
 	if (s->stop_fd >= 0)
 		close(s->stop_fd);
+	exports_free(s->exports);
 	if (s->own_export)
 		export_free(s->export);
 	free(s->carry);
@@ -344,7 +348,7 @@ source_close(struct source *s)
 int
 source_read(struct source *s, struct block *b)
 {
-	return s->format->read(s, b);
+	return s->packets_only ? s->format->read(s, b) : exports_read(s, b);
 }
 
 void
