@@ -50,6 +50,9 @@ struct source {
 	uint64_t damaged, kernel_drops;
 };
 
+/* A source without input yet: format, state and fd are the caller's to set.  NULL: out of memory. */
+struct source *source_new(const char *name, const struct source_events *ev);
+
 /* The first bytes of the input, before any fill: at most SOURCE_HEAD, fewer at its end. */
 static inline const uint8_t *
 source_head(const struct source *s, size_t *n)
@@ -88,5 +91,6 @@ void exports_free(struct exports *x);
 
 extern const struct source_format pcapfile_format, pcapng_format, live_format, listen_format;
 extern const struct source_format flowtools_format, nfcapd_format;
+extern const struct source_format racsv_format, flowcsv_format, flowjson_format;
 
 #endif

@@ -20,6 +20,9 @@ static const struct source_format *const formats[] = {
 	&pcapng_format,
 	&flowtools_format,
 	&nfcapd_format,
+	&flowcsv_format,
+	&flowjson_format,
+	&racsv_format,
 };
 
 /* --- blocks ------------------------------------------------------------------------------------- */
@@ -197,7 +200,7 @@ source_damage(struct source *s, uint64_t offset, const char *reason)
 
 /* --- opening ------------------------------------------------------------------------------------ */
 
-static struct source *
+struct source *
 source_new(const char *name, const struct source_events *ev)
 {
 	struct source *s = calloc(1, sizeof(*s));
