@@ -47,6 +47,7 @@ struct source {
 	bool own_export;
 	bool packets_only;      /* blocks go out as the format reads them */
 	struct exports *exports; /* collector/exports.c; NULL: not needed so far */
+	struct order *order;    /* collector/order.c; NULL: not needed so far */
 	uint64_t damaged, kernel_drops;
 };
 
@@ -88,6 +89,10 @@ void *live_open(const struct source_live *list, size_t n, int stop_fd, char *why
  * and otherwise turns them into flows.  Results as source_read. */
 int exports_read(struct source *s, struct block *b);
 void exports_free(struct exports *x);
+
+/* Blocks of records in the order of time, from what `read` delivers; results as source_read. */
+int order_read(struct source *s, struct block *b, int (*read)(struct source *s, struct block *b));
+void order_free(struct order *o);
 
 extern const struct source_format pcapfile_format, pcapng_format, live_format, listen_format;
 extern const struct source_format flowtools_format, nfcapd_format;

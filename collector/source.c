@@ -403,6 +403,7 @@ source_close(struct source *s)
 	if (s->stop_fd >= 0)
 		close(s->stop_fd);
 	exports_free(s->exports);
+	order_free(s->order);
 	unpack_free(s->unpack);
 	if (s->own_export)
 		export_free(s->export);
@@ -411,10 +412,19 @@ source_close(struct source *s)
 	free(s);
 }
 
+static int
+read_block(struct source *s, struct block *b)
+{
+	return s->packets_only ? s->format->read(s, b) : exports_read(s, b);
+}
+
 int
 source_read(struct source *s, struct block *b)
 {
-	return s->packets_only ? s->format->read(s, b) : exports_read(s, b);
+	/* captures are in order, live sources are what time is */
+	if (!s->ev.in_order || s->fd < 0 || s->format == &pcapfile_format || s->format == &pcapng_format)
+		return read_block(s, b);
+	return order_read(s, b, read_block);
 }
 
 /* In bytes of the file, so that a compressed one ends at its size, too. */

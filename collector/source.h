@@ -59,6 +59,7 @@ struct source_events {
 	void *ctx;
 	uint16_t input; /* becomes raw_packet.input of everything this source delivers */
 	enum source_reading reading;
+	bool in_order;         /* files of records: sorted by time, see order.c; not together with want_extra */
 	bool want_extra;       /* keep struct flow_extra beside the flows of records */
 	struct export *export; /* exporters, templates, their counters; NULL: the source makes one of its own */
 	const struct export_setup *export_setup; /* for those that the source makes; NULL: all defaults */
