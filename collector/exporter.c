@@ -195,6 +195,13 @@ sequence_remember(struct exporter *e, uint32_t got)
 		e->recent_n++;
 }
 
+static void
+sequence_hole(struct exporter *e, uint32_t from, uint32_t n)
+{
+	e->sequence_hole[e->hole_at] = (struct exporter_hole){from, n};
+	e->hole_at = (uint8_t)((e->hole_at + 1) % EXPORTER_HOLES);
+}
+
 /* Takes units back that were counted as lost; false: there is no gap at `got`. */
 static bool
 sequence_fill_hole(struct exporter *e, uint32_t got, uint32_t step)
@@ -208,11 +215,10 @@ sequence_fill_hole(struct exporter *e, uint32_t got, uint32_t step)
 		if (step > h->n - at)
 			step = h->n - at;
 		e->count[EXPORTER_LOST] -= step;
-		/* the longer of the two rests stays open */
 		behind = h->n - at - step;
-		if (behind > at)
-			h->from = got + step;
-		h->n = behind > at ? behind : at;
+		h->n = at;
+		if (behind > 0)
+			sequence_hole(e, got + step, behind);
 		return true;
 	}
 	return false;
@@ -266,8 +272,7 @@ exporter_sequence(struct exporter *e, uint32_t got, uint32_t step, uint32_t rese
 	}
 	if (ahead > 0) {
 		e->count[EXPORTER_LOST] += ahead;
-		e->sequence_hole[e->hole_at] = (struct exporter_hole){e->sequence, ahead};
-		e->hole_at = (uint8_t)((e->hole_at + 1) % EXPORTER_HOLES);
+		sequence_hole(e, e->sequence, ahead);
 	}
 	e->restart_known = false;
 	e->sequence = got + step;

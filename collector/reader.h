@@ -47,8 +47,12 @@ struct source {
 	bool own_export;
 	bool packets_only;      /* blocks go out as the format reads them */
 	struct exports *exports; /* collector/exports.c; NULL: not needed so far */
+	struct order *order;    /* collector/order.c; NULL: not needed so far */
 	uint64_t damaged, kernel_drops;
 };
+
+/* A source without input yet: format, state and fd are the caller's to set.  NULL: out of memory. */
+struct source *source_new(const char *name, const struct source_events *ev);
 
 /* The first bytes of the input, before any fill: at most SOURCE_HEAD, fewer at its end. */
 static inline const uint8_t *
@@ -76,6 +80,10 @@ uint64_t source_offset(const struct source *s, const struct block *b, size_t at)
 /* Tells and counts a damaged place. */
 void source_damage(struct source *s, uint64_t offset, const char *reason);
 
+/* Makes an empty block hold `want` bytes; 0 or ERR_NOMEM. */
+int source_reserve(struct block *b, size_t want);
+/* State of a listener, or NULL and why. */
+void *listen_open(struct source *s, const struct source_listen *list, size_t n, char *why, size_t why_size);
 /* State of a live capture, or NULL and why. */
 void *live_open(const struct source_live *list, size_t n, int stop_fd, char *why, size_t why_size);
 
@@ -84,7 +92,12 @@ void *live_open(const struct source_live *list, size_t n, int stop_fd, char *why
 int exports_read(struct source *s, struct block *b);
 void exports_free(struct exports *x);
 
-extern const struct source_format pcapfile_format, pcapng_format, live_format;
+/* Blocks of records in the order of time, from what `read` delivers; results as source_read. */
+int order_read(struct source *s, struct block *b, int (*read)(struct source *s, struct block *b));
+void order_free(struct order *o);
+
+extern const struct source_format pcapfile_format, pcapng_format, live_format, listen_format;
 extern const struct source_format flowtools_format, nfcapd_format;
+extern const struct source_format racsv_format, flowcsv_format, flowjson_format;
 
 #endif

@@ -20,6 +20,9 @@ static const struct source_format *const formats[] = {
 	&pcapng_format,
 	&flowtools_format,
 	&nfcapd_format,
+	&flowcsv_format,
+	&flowjson_format,
+	&racsv_format,
 };
 
 /* --- blocks ------------------------------------------------------------------------------------- */
@@ -47,8 +50,8 @@ block_done(struct block *b)
 }
 
 /* Content is not kept: only an empty block grows. */
-static int
-block_reserve(struct block *b, size_t want)
+int
+source_reserve(struct block *b, size_t want)
 {
 	uint8_t *p;
 
@@ -91,29 +94,21 @@ read_packed(void *ctx, uint8_t *to, size_t n)
 	return read_some(ctx, to, n);
 }
 
-static void
-tell_unpack(struct source *s)
-{
-	const char *reason = s->unpack != NULL ? unpack_damage(s->unpack) : NULL;
-
-	/* while it is being opened, the reason is why that failed */
-	if (reason == NULL || s->unpack_told || s->format == NULL)
-		return;
-	s->unpack_told = true;
-	source_damage(s, unpack_done(s->unpack), reason);
-}
-
 /* The input's bytes, decompressed where they are compressed; 0 at the end, -1 for a failure. */
 static ssize_t
 read_bytes(struct source *s, uint8_t *to, size_t n)
 {
+	const char *reason;
 	ssize_t got;
 
 	if (s->unpack == NULL)
 		return read_some(s, to, n);
 	got = unpack_read(s->unpack, to, n);
-	if (got == 0)
-		tell_unpack(s);
+	reason = got == 0 ? unpack_damage(s->unpack) : NULL;
+	if (reason != NULL && !s->unpack_told) {
+		s->unpack_told = true;
+		source_damage(s, unpack_done(s->unpack), reason);
+	}
 	return got;
 }
 
@@ -135,7 +130,7 @@ source_fill(struct source *s, struct block *b, size_t want)
 		return err;
 	if (want < s->carry_n + 1)
 		want = s->carry_n + 1;
-	err = block_reserve(b, want);
+	err = source_reserve(b, want);
 	if (err != 0)
 		return err;
 	if (s->carry_n > 0)
@@ -205,7 +200,7 @@ source_damage(struct source *s, uint64_t offset, const char *reason)
 
 /* --- opening ------------------------------------------------------------------------------------ */
 
-static struct source *
+struct source *
 source_new(const char *name, const struct source_events *ev)
 {
 	struct source *s = calloc(1, sizeof(*s));
@@ -220,7 +215,7 @@ source_new(const char *name, const struct source_events *ev)
 	s->packets_only = s->ev.reading == READ_PACKETS;
 	s->export = s->ev.export;
 	if (s->export == NULL) {
-		s->export = export_new(&(struct export_setup){0});
+		s->export = export_new(s->ev.export_setup != NULL ? s->ev.export_setup : &(struct export_setup){0});
 		s->own_export = true;
 	}
 	if (s->name == NULL || s->stop_fd < 0 || s->export == NULL) {
@@ -314,22 +309,6 @@ open_input(struct source *s, const char *path)
 	return read_head(s);
 }
 
-static const struct source_format *
-format_of(const uint8_t *head, size_t n)
-{
-	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-		if (formats[i]->probe(head, n))
-			return formats[i];
-	}
-	return NULL;
-}
-
-bool
-source_known(const uint8_t *head, size_t n)
-{
-	return format_of(head, n < SOURCE_HEAD ? n : SOURCE_HEAD) != NULL;
-}
-
 struct source *
 source_open_file(const char *path, const struct source_events *ev, char *why, size_t why_size)
 {
@@ -347,11 +326,12 @@ source_open_file(const char *path, const struct source_events *ev, char *why, si
 	}
 	if (open_packed(s, why, why_size) != 0)
 		goto fail;
-	s->format = format_of(s->carry, s->carry_n);
-	if (s->format != NULL) {
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		if (!formats[i]->probe(s->carry, s->carry_n))
+			continue;
+		s->format = formats[i];
 		if (s->format->open(s, why, why_size) != 0)
 			goto fail;
-		tell_unpack(s); /* a short file may have ended with its head */
 		return s;
 	}
 	unknown_format(s, why, why_size);
@@ -372,6 +352,25 @@ source_open_live(const struct source_live *list, size_t n, const struct source_e
 	s->state = live_open(list, n, s->stop_fd, why, why_size);
 	s->format = &live_format;
 	s->packets_only = s->ev.reading != READ_EXPORTS;
+	if (s->state == NULL) {
+		source_close(s);
+		return NULL;
+	}
+	return s;
+}
+
+struct source *
+source_open_listen(const struct source_listen *list, size_t n, const struct source_events *ev, char *why, size_t why_size)
+{
+	struct source *s = source_new(n > 0 ? list[0].address : "listener", ev);
+
+	if (s == NULL) {
+		snprintf(why, why_size, "%s: out of memory", n > 0 ? list[0].address : "listener");
+		return NULL;
+	}
+	s->state = listen_open(s, list, n, why, why_size);
+	s->format = &listen_format;
+	s->packets_only = true; /* flows already */
 	if (s->state == NULL) {
 		source_close(s);
 		return NULL;
@@ -404,6 +403,7 @@ source_close(struct source *s)
 	if (s->stop_fd >= 0)
 		close(s->stop_fd);
 	exports_free(s->exports);
+	order_free(s->order);
 	unpack_free(s->unpack);
 	if (s->own_export)
 		export_free(s->export);
@@ -412,10 +412,19 @@ source_close(struct source *s)
 	free(s);
 }
 
+static int
+read_block(struct source *s, struct block *b)
+{
+	return s->packets_only ? s->format->read(s, b) : exports_read(s, b);
+}
+
 int
 source_read(struct source *s, struct block *b)
 {
-	return s->packets_only ? s->format->read(s, b) : exports_read(s, b);
+	/* captures are in order, live sources are what time is */
+	if (!s->ev.in_order || s->fd < 0 || s->format == &pcapfile_format || s->format == &pcapng_format)
+		return read_block(s, b);
+	return order_read(s, b, read_block);
 }
 
 /* In bytes of the file, so that a compressed one ends at its size, too. */
