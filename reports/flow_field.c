@@ -105,7 +105,7 @@ unknown_field(const char *name, size_t n, char *why, size_t why_size)
 }
 
 static int
-take_mask(struct flow_key_part *p, const char *text, size_t n, unsigned int family, char *why, size_t why_size)
+take_mask(struct flow_fields_part *p, const char *text, size_t n, unsigned int family, char *why, size_t why_size)
 {
 	unsigned int bits = 0, max = family == 4 ? 32 : 128;
 
@@ -120,26 +120,26 @@ take_mask(struct flow_key_part *p, const char *text, size_t n, unsigned int fami
 	return 0;
 }
 
-static struct flow_key_part *
-part_for(struct flow_key *k, const struct flow_field *f)
+static struct flow_fields_part *
+part_for(struct flow_fields *k, const struct flow_field *f)
 {
 	for (size_t i = 0; i < k->parts; i++)
 		if (k->part[i].field == f)
 			return &k->part[i];
 	if (k->parts == FLOW_KEY_PARTS)
 		return NULL;
-	k->part[k->parts] = (struct flow_key_part){.field = f, .bits4 = 32, .bits6 = 128};
+	k->part[k->parts] = (struct flow_fields_part){.field = f, .bits4 = 32, .bits6 = 128};
 	return &k->part[k->parts++];
 }
 
 /* Addresses first, each its words; then numbers, the widest first, so that none lies across two words. */
 static int
-lay_out(struct flow_key *k)
+lay_out(struct flow_fields *k)
 {
 	unsigned int used = 64;
 
 	for (size_t i = 0; i < k->parts; i++) {
-		struct flow_key_part *p = &k->part[i];
+		struct flow_fields_part *p = &k->part[i];
 
 		if (p->field->extra || p->field->kind == FIELD_NET)
 			k->extra = true;
@@ -151,7 +151,7 @@ lay_out(struct flow_key *k)
 	k->numbers = k->words;
 	for (unsigned int bits = 32; bits >= 8; bits /= 2)
 		for (size_t i = 0; i < k->parts; i++) {
-			struct flow_key_part *p = &k->part[i];
+			struct flow_fields_part *p = &k->part[i];
 
 			if (p->field->kind == FIELD_ADDR || p->field->kind == FIELD_NET || p->field->bits != bits)
 				continue;
@@ -167,14 +167,14 @@ lay_out(struct flow_key *k)
 }
 
 int
-flow_key_parse(struct flow_key *k, const char *list, char *why, size_t why_size)
+flow_fields_parse(struct flow_fields *k, const char *list, char *why, size_t why_size)
 {
-	*k = (struct flow_key){0};
+	*k = (struct flow_fields){0};
 	for (const char *p = list;; p++) {
 		size_t n = strcspn(p, ","), name = strcspn(p, ",/");
 		unsigned int family;
 		const struct flow_field *f = masked_field(p, name, &family);
-		struct flow_key_part *part;
+		struct flow_fields_part *part;
 
 		if (f == NULL)
 			return unknown_field(p, name, why, why_size);
@@ -246,7 +246,7 @@ get_number(const uint8_t *from, unsigned int bits)
 }
 
 void
-flow_key_build(const struct flow_key *k, const struct flow *w, const struct flow_extra *x, uint64_t *words)
+flow_fields_build(const struct flow_fields *k, const struct flow *w, const struct flow_extra *x, uint64_t *words)
 {
 	static const struct flow_extra none;
 
@@ -255,7 +255,7 @@ flow_key_build(const struct flow_key *k, const struct flow *w, const struct flow
 	for (size_t i = k->numbers; i < k->words; i++)
 		words[i] = 0;
 	for (size_t i = 0; i < k->parts; i++) {
-		const struct flow_key_part *p = &k->part[i];
+		const struct flow_fields_part *p = &k->part[i];
 		const struct flow_field *f = p->field;
 		const uint8_t *from = (f->extra ? (const uint8_t *)x : (const uint8_t *)w) + f->offset;
 
@@ -273,9 +273,9 @@ flow_key_build(const struct flow_key *k, const struct flow *w, const struct flow
 }
 
 uint64_t
-flow_key_number(const struct flow_key *k, size_t part, const uint64_t *words)
+flow_fields_number(const struct flow_fields *k, size_t part, const uint64_t *words)
 {
-	const struct flow_key_part *p = &k->part[part];
+	const struct flow_fields_part *p = &k->part[part];
 
 	if (p->field->kind == FIELD_NET)
 		return words[p->word + 2];
@@ -283,7 +283,7 @@ flow_key_number(const struct flow_key *k, size_t part, const uint64_t *words)
 }
 
 struct addr
-flow_key_addr(const struct flow_key *k, size_t part, const uint64_t *words)
+flow_fields_addr(const struct flow_fields *k, size_t part, const uint64_t *words)
 {
 	struct addr a;
 
@@ -292,7 +292,7 @@ flow_key_addr(const struct flow_key *k, size_t part, const uint64_t *words)
 }
 
 void
-flow_key_unpack(const struct flow_key *k, const uint64_t *words, struct flow *w, struct flow_extra *x)
+flow_fields_unpack(const struct flow_fields *k, const uint64_t *words, struct flow *w, struct flow_extra *x)
 {
 	for (size_t i = 0; i < k->parts; i++) {
 		const struct flow_field *f = k->part[i].field;
@@ -305,7 +305,7 @@ flow_key_unpack(const struct flow_key *k, const uint64_t *words, struct flow *w,
 				((uint8_t *)x)[f->mask_offset] = (uint8_t)words[k->part[i].word + 2];
 			continue;
 		}
-		v = flow_key_number(k, i, words);
+		v = flow_fields_number(k, i, words);
 		if (f->bits == 8)
 			*to = (uint8_t)v;
 		else if (f->bits == 16)

@@ -2,7 +2,7 @@
  *
  * A key is a few 64-bit words: an address takes two (IPv4 as ::ffff:a.b.c.d), numbers share words.  What a list does not
  * name is not in the key.  Masked addresses ("srcip/24") are masked before they get there; such a mask means IPv4,
- * "srcip6/64" IPv6.  Constant after flow_key_parse; nothing is allocated.
+ * "srcip6/64" IPv6.  Constant after flow_fields_parse; nothing is allocated.
  */
 #ifndef REPORTS_FLOW_FIELD_H
 #define REPORTS_FLOW_FIELD_H
@@ -32,14 +32,14 @@ const struct flow_field *flow_field_at(size_t i);                     /* NULL be
 
 enum { FLOW_KEY_PARTS = 16, FLOW_KEY_WORDS = 16 };
 
-struct flow_key_part {
+struct flow_fields_part {
 	const struct flow_field *field;
 	uint8_t word, shift; /* of a number */
 	uint8_t bits4, bits6; /* prefix lengths of addresses, 32 and 128 for all of them */
 };
 
-struct flow_key {
-	struct flow_key_part part[FLOW_KEY_PARTS];
+struct flow_fields {
+	struct flow_fields_part part[FLOW_KEY_PARTS];
 	size_t parts;
 	size_t words;
 	size_t numbers; /* the first word that holds numbers */
@@ -47,14 +47,14 @@ struct flow_key {
 };
 
 /* From "srcip/24,dstip,proto"; 0, or ERR_INVALID and a reason. */
-int flow_key_parse(struct flow_key *k, const char *list, char *why, size_t why_size);
+int flow_fields_parse(struct flow_fields *k, const char *list, char *why, size_t why_size);
 /* x may be NULL: then what lies there is 0. */
-void flow_key_build(const struct flow_key *k, const struct flow *w, const struct flow_extra *x, uint64_t *words);
+void flow_fields_build(const struct flow_fields *k, const struct flow *w, const struct flow_extra *x, uint64_t *words);
 /* One part of a key: a number, or an address. */
-uint64_t flow_key_number(const struct flow_key *k, size_t part, const uint64_t *words);
-struct addr flow_key_addr(const struct flow_key *k, size_t part, const uint64_t *words);
+uint64_t flow_fields_number(const struct flow_fields *k, size_t part, const uint64_t *words);
+struct addr flow_fields_addr(const struct flow_fields *k, size_t part, const uint64_t *words);
 /* Writes every part back into a flow; the rest of both is left alone. */
-void flow_key_unpack(const struct flow_key *k, const uint64_t *words, struct flow *w, struct flow_extra *x);
+void flow_fields_unpack(const struct flow_fields *k, const uint64_t *words, struct flow *w, struct flow_extra *x);
 
 #define FLOW_KEY_RECORD "srcip,dstip,srcport,dstport,proto"
 

@@ -11,7 +11,7 @@
 enum { AHEAD = 32, FIRST_ROWS = 1024, SAMPLE = 1024 };
 
 struct flow_groups {
-	struct flow_key key[2];
+	struct flow_fields key[2];
 	size_t keys, words, stride;
 	unsigned char *row; /* cap of them */
 	size_t n, cap, limit;
@@ -123,6 +123,23 @@ flow_sums_join(struct flow_sums *s, const struct flow_sums *o)
 	s->packets += o->packets;
 	s->bytes += o->bytes;
 	s->duration_ms += o->duration_ms;
+}
+
+uint64_t
+flow_sums_value(const struct flow_sums *s, enum flow_order o)
+{
+	switch (o) {
+	case ORDER_FLOWS: return s->flows;
+	case ORDER_PACKETS: return s->packets;
+	case ORDER_PPS: return flow_sums_pps(s);
+	case ORDER_BPS: return flow_sums_bps(s);
+	case ORDER_BPP: return flow_sums_bpp(s);
+	case ORDER_DURATION: return flow_sums_ms(s);
+	/* the earliest first: counted down, and times before 1970 above all */
+	case ORDER_TSTART: return (uint64_t)INT64_MAX - (uint64_t)s->first_ns;
+	case ORDER_TEND: return (uint64_t)INT64_MAX - (uint64_t)s->last_ns;
+	default: return s->bytes;
+	}
 }
 
 /* --- the table -------------------------------------------------------------------------------------------------- */
@@ -314,7 +331,7 @@ flow_groups_add(struct flow_groups *g, const struct flow *w, const struct flow_e
 		for (size_t i = 0; i < many * g->keys; i++) {
 			uint32_t at = pick[from + i / g->keys];
 
-			flow_key_build(&g->key[i % g->keys], &w[at], x != NULL ? &x[at] : NULL, key[i]);
+			flow_fields_build(&g->key[i % g->keys], &w[at], x != NULL ? &x[at] : NULL, key[i]);
 			hash[i] = hash_key(g, key[i]);
 			__builtin_prefetch(g->row + (hash[i] & (g->cap - 1)) * g->stride, 1);
 			__builtin_prefetch(g->row + (hash[i] & (g->cap - 1)) * g->stride + g->stride - 1, 1);
@@ -336,7 +353,7 @@ flow_groups_n(const struct flow_groups *g)
 	return g->n;
 }
 
-const struct flow_key *
+const struct flow_fields *
 flow_groups_key(const struct flow_groups *g)
 {
 	return &g->key[0];
@@ -361,23 +378,6 @@ struct ranked {
 	uint64_t value, bytes;
 	size_t key_bytes;
 };
-
-static uint64_t
-value_of(const struct flow_sums *s, enum flow_order o)
-{
-	switch (o) {
-	case ORDER_FLOWS: return s->flows;
-	case ORDER_PACKETS: return s->packets;
-	case ORDER_PPS: return flow_sums_pps(s);
-	case ORDER_BPS: return flow_sums_bps(s);
-	case ORDER_BPP: return flow_sums_bpp(s);
-	case ORDER_DURATION: return flow_sums_ms(s);
-	/* the earliest first: counted down, and times before 1970 above all */
-	case ORDER_TSTART: return (uint64_t)INT64_MAX - (uint64_t)s->first_ns;
-	case ORDER_TEND: return (uint64_t)INT64_MAX - (uint64_t)s->last_ns;
-	default: return s->bytes;
-	}
-}
 
 static int
 compare_ranked(const void *a, const void *b)
@@ -413,7 +413,7 @@ sift(struct ranked *heap, size_t n, size_t at)
 
 static size_t
 collect(const struct flow_groups *g, enum flow_order o, size_t top, struct ranked *list,
-    bool (*skip)(const struct flow_key *k, const struct flow_row *r))
+    bool (*skip)(const struct flow_fields *k, const struct flow_row *r))
 {
 	size_t n = 0;
 
@@ -423,7 +423,7 @@ collect(const struct flow_groups *g, enum flow_order o, size_t top, struct ranke
 
 		if (r->tag == 0 || (skip != NULL && skip(&g->key[0], r)))
 			continue;
-		one.value = value_of(&r->sums, o);
+		one.value = flow_sums_value(&r->sums, o);
 		if (n < top) {
 			list[n++] = one;
 			if (n == top)
@@ -439,7 +439,7 @@ collect(const struct flow_groups *g, enum flow_order o, size_t top, struct ranke
 
 const struct flow_row **
 flow_groups_rank(const struct flow_groups *g, enum flow_order o, size_t top,
-    bool (*skip)(const struct flow_key *k, const struct flow_row *r), size_t *n)
+    bool (*skip)(const struct flow_fields *k, const struct flow_row *r), size_t *n)
 {
 	size_t room = top > 0 && top < g->n ? top : g->n;
 	struct ranked *list = room > 0 ? malloc(room * sizeof(*list)) : NULL;

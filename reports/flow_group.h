@@ -35,6 +35,8 @@ uint64_t flow_sums_ms(const struct flow_sums *s);
 uint64_t flow_sums_pps(const struct flow_sums *s);
 uint64_t flow_sums_bps(const struct flow_sums *s);
 uint64_t flow_sums_bpp(const struct flow_sums *s);
+/* What an order compares: more stands first. */
+uint64_t flow_sums_value(const struct flow_sums *s, enum flow_order o);
 
 struct flow_row {
 	uint32_t tag;    /* of the hash; 0: empty */
@@ -45,7 +47,7 @@ struct flow_row {
 };
 
 struct flow_groups_setup {
-	const struct flow_key *key; /* copied; two of the same shape: each flow counts for both */
+	const struct flow_fields *key; /* copied; two of the same shape: each flow counts for both */
 	size_t keys;
 	size_t memory;              /* bytes */
 	enum flow_order keep;       /* flows, packets or bytes */
@@ -61,7 +63,7 @@ void flow_groups_add(struct flow_groups *g, const struct flow *w, const struct f
     size_t n);
 
 size_t flow_groups_n(const struct flow_groups *g);
-const struct flow_key *flow_groups_key(const struct flow_groups *g);
+const struct flow_fields *flow_groups_key(const struct flow_groups *g);
 const struct flow_sums *flow_groups_others(const struct flow_groups *g); /* flows 0: nothing was folded */
 uint64_t flow_groups_folded(const struct flow_groups *g);               /* rows that went into it */
 
@@ -69,6 +71,6 @@ uint64_t flow_groups_folded(const struct flow_groups *g);               /* rows 
  * bytes, then the lower key.  Rows for which `skip` says yes are left out.  A new array of pointers, NULL and *n 0 when
  * there are none; NULL and *n > 0: out of memory.  Valid until the next flow_groups_add. */
 const struct flow_row **flow_groups_rank(const struct flow_groups *g, enum flow_order o, size_t top,
-    bool (*skip)(const struct flow_key *k, const struct flow_row *r), size_t *n);
+    bool (*skip)(const struct flow_fields *k, const struct flow_row *r), size_t *n);
 
 #endif

@@ -98,7 +98,7 @@ take_keys(struct flow_stat *t, const char *first, const char *second, char *why,
 	for (t->keys = 0; t->keys < 2 && end[t->keys] != NULL; t->keys++) {
 		/* the protocol behind the thing itself */
 		snprintf(list, sizeof(list), "%s%s", end[t->keys], t->by_proto ? ",proto" : "");
-		if (flow_key_parse(&t->key[t->keys], list, why, why_size) < 0)
+		if (flow_fields_parse(&t->key[t->keys], list, why, why_size) < 0)
 			return ERR_INVALID;
 	}
 	return 0;
@@ -130,7 +130,7 @@ flow_stat_parse(struct flow_stat *t, const char *text, const char *record, char 
 		t->record = stats[i].first == NULL;
 		t->keys = 1;
 		if (t->record)
-			return flow_key_parse(&t->key[0], record, why, why_size);
+			return flow_fields_parse(&t->key[0], record, why, why_size);
 		t->by_proto = t->by_proto && strcmp(stats[i].name, "proto") != 0;
 		return take_keys(t, stats[i].first, stats[i].second, why, why_size);
 	}
@@ -144,13 +144,13 @@ flow_stat_parse(struct flow_stat *t, const char *text, const char *record, char 
 /* --- rows --------------------------------------------------------------------------------------------------------- */
 
 static bool
-is_as_trans(const struct flow_key *k, const struct flow_row *r)
+is_as_trans(const struct flow_fields *k, const struct flow_row *r)
 {
-	return k->part[0].field->kind == FIELD_AS && flow_key_number(k, 0, r->key) == AS_TRANS;
+	return k->part[0].field->kind == FIELD_AS && flow_fields_number(k, 0, r->key) == AS_TRANS;
 }
 
 static bool
-is_no_as_trans(const struct flow_key *k, const struct flow_row *r)
+is_no_as_trans(const struct flow_fields *k, const struct flow_row *r)
 {
 	return !is_as_trans(k, r);
 }
@@ -235,7 +235,7 @@ stat_line(struct buf *out, const struct flow_style *s, const struct flow_stat *t
 {
 	struct flow_style cell = *s;
 	char value[FLOW_CELL_TEXT], proto[FLOW_CELL_TEXT] = "any";
-	const struct flow_key *k = &t->key[0];
+	const struct flow_fields *k = &t->key[0];
 	const char *said;
 
 	cell.wide = s->wide || s->format == FORMAT_CSV || s->format == FORMAT_JSON;
@@ -268,13 +268,15 @@ stat_title(struct buf *out, const struct flow_style *s, const struct flow_stat *
 	buf_printf(out, s->color ? "\033[1m%s\033[0m\n" : "%s\n", line);
 }
 
-static int
-record_rows(struct buf *out, const struct flow_style *s, const struct flow_groups *g, const struct flow_row **row, size_t n)
+static void
+record_rows(struct flow_sink *to, const struct flow_style *s, const struct flow_groups *g, const struct flow_row **row,
+    size_t n)
 {
-	flow_text_header(out, s);
-	for (size_t i = 0; i < n; i++)
-		flow_text_record(out, s, flow_groups_key(g), row[i]);
-	return 0;
+	flow_text_header(&to->buf, s);
+	for (size_t i = 0; i < n; i++) {
+		flow_text_record(&to->buf, s, flow_groups_key(g), row[i]);
+		flow_sink_row(to);
+	}
 }
 
 static void
@@ -288,9 +290,11 @@ others_line(struct buf *out, const struct flow_style *s, const struct flow_stat 
 }
 
 int
-flow_stat_print(struct buf *out, const struct flow_style *s, const struct flow_stat *t, const struct flow_groups *g,
+flow_stat_print(struct flow_sink *to, const struct flow_style *s, const struct flow_stat *t, const struct flow_groups *g,
     size_t top, const struct flow_totals *totals)
 {
+	struct buf *out = &to->buf;
+
 	for (size_t o = 0; o < t->orders; o++) {
 		size_t n, trans = 0;
 		const struct flow_row **row = flow_groups_rank(g, t->order[o], top, t->record ? NULL : is_as_trans, &n);
@@ -304,11 +308,13 @@ flow_stat_print(struct buf *out, const struct flow_style *s, const struct flow_s
 		if (t->record && s->header && s->format < FORMAT_CSV)
 			buf_printf(out, "Top %zu flows ordered by %s:\n", top > 0 ? top : n, flow_order_name(t->order[o]));
 		if (t->record)
-			record_rows(out, s, g, row, n);
+			record_rows(to, s, g, row, n);
 		else
 			stat_title(out, s, t, t->order[o], top);
-		for (size_t i = 0; i < n && !t->record; i++)
+		for (size_t i = 0; i < n && !t->record; i++) {
 			stat_line(out, s, t, row[i], &totals->matched);
+			flow_sink_row(to);
+		}
 		for (size_t i = 0; i < trans; i++)
 			stat_line(out, s, t, unknown[i], &totals->matched);
 		others_line(out, s, t, g, &totals->matched);
@@ -321,9 +327,10 @@ flow_stat_print(struct buf *out, const struct flow_style *s, const struct flow_s
 }
 
 int
-flow_list_print(struct buf *out, const struct flow_style *s, const struct flow_groups *g, enum flow_order order, size_t top,
-    bool as_records)
+flow_list_print(struct flow_sink *to, const struct flow_style *s, const struct flow_groups *g, enum flow_order order,
+    size_t top, bool as_records)
 {
+	struct buf *out = &to->buf;
 	static const struct flow_stat none = {.name = "others"};
 	size_t n;
 	const struct flow_row **row = flow_groups_rank(g, order, top, NULL, &n);
@@ -331,11 +338,13 @@ flow_list_print(struct buf *out, const struct flow_style *s, const struct flow_g
 	if (row == NULL && n > 0)
 		return ERR_NOMEM;
 	if (as_records) {
-		record_rows(out, s, g, row, n);
+		record_rows(to, s, g, row, n);
 	} else {
 		flow_text_group_header(out, s, flow_groups_key(g));
-		for (size_t i = 0; i < n; i++)
+		for (size_t i = 0; i < n; i++) {
 			flow_text_group(out, s, flow_groups_key(g), row[i]);
+			flow_sink_row(to);
+		}
 	}
 	if (s->format < FORMAT_CSV)
 		others_line(out, s, &none, g, flow_groups_others(g));

@@ -357,7 +357,7 @@ column_width(const struct flow_style *s, const struct flow_field *f)
 }
 
 void
-flow_text_group_header(struct buf *out, const struct flow_style *s, const struct flow_key *k)
+flow_text_group_header(struct buf *out, const struct flow_style *s, const struct flow_fields *k)
 {
 	struct buf line;
 
@@ -377,7 +377,7 @@ flow_text_group_header(struct buf *out, const struct flow_style *s, const struct
 }
 
 const char *
-flow_cell_text(const struct flow_style *s, const struct flow_key *k, size_t i, const uint64_t *key, char buf[FLOW_CELL_TEXT])
+flow_cell_text(const struct flow_style *s, const struct flow_fields *k, size_t i, const uint64_t *key, char buf[FLOW_CELL_TEXT])
 {
 	static const struct addr none;
 	const struct flow_field *f = k->part[i].field;
@@ -386,17 +386,17 @@ flow_cell_text(const struct flow_style *s, const struct flow_key *k, size_t i, c
 	struct addr a;
 
 	if (f->kind == FIELD_ADDR) {
-		a = flow_key_addr(k, i, key);
+		a = flow_fields_addr(k, i, key);
 		/* a record need not name its next hop or exporter */
 		if (f->extra && addr_equal(&a, &none))
 			return "-";
 		snprintf(buf, FLOW_CELL_TEXT, "%s", flow_addr_text(&a, s->wide, (char[ADDR_TEXT]){0}));
 		return buf;
 	}
-	v = flow_key_number(k, i, key);
+	v = flow_fields_number(k, i, key);
 	switch (f->kind) {
 	case FIELD_NET:
-		a = flow_key_addr(k, i, key);
+		a = flow_fields_addr(k, i, key);
 		snprintf(buf, FLOW_CELL_TEXT, "%s/%u", flow_addr_text(&a, s->wide, (char[ADDR_TEXT]){0}), (unsigned int)v & 0xff);
 		break;
 	case FIELD_AS: snprintf(buf, FLOW_CELL_TEXT, "%s", flow_as_text((uint32_t)v, s->asdot, number)); break;
@@ -408,7 +408,7 @@ flow_cell_text(const struct flow_style *s, const struct flow_key *k, size_t i, c
 }
 
 void
-flow_text_group(struct buf *out, const struct flow_style *s, const struct flow_key *k, const struct flow_row *r)
+flow_text_group(struct buf *out, const struct flow_style *s, const struct flow_fields *k, const struct flow_row *r)
 {
 	char cell[FLOW_CELL_TEXT];
 
@@ -422,7 +422,7 @@ flow_text_group(struct buf *out, const struct flow_style *s, const struct flow_k
 }
 
 void
-flow_text_record(struct buf *out, const struct flow_style *s, const struct flow_key *k, const struct flow_row *r)
+flow_text_record(struct buf *out, const struct flow_style *s, const struct flow_fields *k, const struct flow_row *r)
 {
 	static const struct addr nowhere = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}};
 	struct flow w = {.src = nowhere, .dst = nowhere, .start_ns = r->sums.first_ns, .end_ns = r->sums.last_ns, .seen_ns = r->sums.last_ns,
@@ -430,7 +430,7 @@ flow_text_record(struct buf *out, const struct flow_style *s, const struct flow_
 		.proto = r->proto};
 	struct flow_extra x = {.flows = r->sums.flows, .tos = r->tos};
 
-	flow_key_unpack(k, r->key, &w, &x);
+	flow_fields_unpack(k, r->key, &w, &x);
 	flow_text_row(out, s, &w, &x);
 }
 

@@ -51,14 +51,14 @@ void flow_text_row(struct buf *out, const struct flow_style *s, const struct flo
 
 /* One field of a key. */
 enum { FLOW_CELL_TEXT = 56 };
-const char *flow_cell_text(const struct flow_style *s, const struct flow_key *k, size_t part, const uint64_t *key,
+const char *flow_cell_text(const struct flow_style *s, const struct flow_fields *k, size_t part, const uint64_t *key,
     char buf[FLOW_CELL_TEXT]);
 
 /* Rows of groups: the fields of their key as columns, or as records in the style's format. */
-void flow_text_group_header(struct buf *out, const struct flow_style *s, const struct flow_key *k);
-void flow_text_group(struct buf *out, const struct flow_style *s, const struct flow_key *k, const struct flow_row *r);
+void flow_text_group_header(struct buf *out, const struct flow_style *s, const struct flow_fields *k);
+void flow_text_group(struct buf *out, const struct flow_style *s, const struct flow_fields *k, const struct flow_row *r);
 /* The record that stands for a group. */
-void flow_text_record(struct buf *out, const struct flow_style *s, const struct flow_key *k, const struct flow_row *r);
+void flow_text_record(struct buf *out, const struct flow_style *s, const struct flow_fields *k, const struct flow_row *r);
 
 struct flow_totals {
 	struct flow_sums matched, all;
