@@ -64,6 +64,8 @@ source_head(const struct source *s, size_t *n)
 	return s->carry;
 }
 
+/* Whether some format recognizes a file that begins so. */
+bool source_known(const uint8_t *head, size_t n);
 /* Drops n bytes of the head: a file header. */
 void source_skip_head(struct source *s, size_t n);
 

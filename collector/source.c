@@ -94,21 +94,29 @@ read_packed(void *ctx, uint8_t *to, size_t n)
 	return read_some(ctx, to, n);
 }
 
+static void
+tell_unpack(struct source *s)
+{
+	const char *reason = s->unpack != NULL ? unpack_damage(s->unpack) : NULL;
+
+	/* while it is being opened, the reason is why that failed */
+	if (reason == NULL || s->unpack_told || s->format == NULL)
+		return;
+	s->unpack_told = true;
+	source_damage(s, unpack_done(s->unpack), reason);
+}
+
 /* The input's bytes, decompressed where they are compressed; 0 at the end, -1 for a failure. */
 static ssize_t
 read_bytes(struct source *s, uint8_t *to, size_t n)
 {
-	const char *reason;
 	ssize_t got;
 
 	if (s->unpack == NULL)
 		return read_some(s, to, n);
 	got = unpack_read(s->unpack, to, n);
-	reason = got == 0 ? unpack_damage(s->unpack) : NULL;
-	if (reason != NULL && !s->unpack_told) {
-		s->unpack_told = true;
-		source_damage(s, unpack_done(s->unpack), reason);
-	}
+	if (got == 0)
+		tell_unpack(s);
 	return got;
 }
 
@@ -309,6 +317,22 @@ open_input(struct source *s, const char *path)
 	return read_head(s);
 }
 
+static const struct source_format *
+format_of(const uint8_t *head, size_t n)
+{
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		if (formats[i]->probe(head, n))
+			return formats[i];
+	}
+	return NULL;
+}
+
+bool
+source_known(const uint8_t *head, size_t n)
+{
+	return format_of(head, n < SOURCE_HEAD ? n : SOURCE_HEAD) != NULL;
+}
+
 struct source *
 source_open_file(const char *path, const struct source_events *ev, char *why, size_t why_size)
 {
@@ -326,12 +350,11 @@ source_open_file(const char *path, const struct source_events *ev, char *why, si
 	}
 	if (open_packed(s, why, why_size) != 0)
 		goto fail;
-	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-		if (!formats[i]->probe(s->carry, s->carry_n))
-			continue;
-		s->format = formats[i];
+	s->format = format_of(s->carry, s->carry_n);
+	if (s->format != NULL) {
 		if (s->format->open(s, why, why_size) != 0)
 			goto fail;
+		tell_unpack(s); /* a short file may have ended with its head */
 		return s;
 	}
 	unknown_format(s, why, why_size);
