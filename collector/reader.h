@@ -70,6 +70,10 @@ uint64_t source_offset(const struct source *s, const struct block *b, size_t at)
 /* Tells and counts a damaged place. */
 void source_damage(struct source *s, uint64_t offset, const char *reason);
 
+/* Makes an empty block hold `want` bytes; 0 or ERR_NOMEM. */
+int source_reserve(struct block *b, size_t want);
+/* State of a listener, or NULL and why. */
+void *listen_open(struct source *s, const struct source_listen *list, size_t n, char *why, size_t why_size);
 /* State of a live capture, or NULL and why. */
 void *live_open(const struct source_live *list, size_t n, int stop_fd, char *why, size_t why_size);
 
@@ -78,6 +82,6 @@ void *live_open(const struct source_live *list, size_t n, int stop_fd, char *why
 int exports_read(struct source *s, struct block *b);
 void exports_free(struct exports *x);
 
-extern const struct source_format pcapfile_format, pcapng_format, live_format;
+extern const struct source_format pcapfile_format, pcapng_format, live_format, listen_format;
 
 #endif

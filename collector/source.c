@@ -44,8 +44,8 @@ block_done(struct block *b)
 }
 
 /* Content is not kept: only an empty block grows. */
-static int
-block_reserve(struct block *b, size_t want)
+int
+source_reserve(struct block *b, size_t want)
 {
 	uint8_t *p;
 
@@ -94,7 +94,7 @@ source_fill(struct source *s, struct block *b, size_t want)
 		return ERR_NOMEM;
 	if (want < s->carry_n + 1)
 		want = s->carry_n + 1;
-	err = block_reserve(b, want);
+	err = source_reserve(b, want);
 	if (err != 0)
 		return err;
 	if (s->carry_n > 0)
@@ -179,7 +179,7 @@ source_new(const char *name, const struct source_events *ev)
 	s->packets_only = s->ev.reading == READ_PACKETS;
 	s->export = s->ev.export;
 	if (s->export == NULL) {
-		s->export = export_new(&(struct export_setup){0});
+		s->export = export_new(s->ev.export_setup != NULL ? s->ev.export_setup : &(struct export_setup){0});
 		s->own_export = true;
 	}
 	if (s->name == NULL || s->stop_fd < 0 || s->export == NULL) {
@@ -287,6 +287,24 @@ source_open_live(const struct source_live *list, size_t n, const struct source_e
 	s->state = live_open(list, n, s->stop_fd, why, why_size);
 	s->format = &live_format;
 	s->packets_only = s->ev.reading != READ_EXPORTS;
+	if (s->state == NULL) {
+		source_close(s);
+		return NULL;
+	}
+	return s;
+}
+
+struct source *
+source_open_listen(const struct source_listen *list, size_t n, const struct source_events *ev, char *why, size_t why_size)
+{
+	struct source *s = source_new(n > 0 ? list[0].address : "listener", ev);
+
+	if (s == NULL) {
+		snprintf(why, why_size, "%s: out of memory", n > 0 ? list[0].address : "listener");
+		return NULL;
+	}
+	s->state = listen_open(s, list, n, why, why_size);
+	s->format = &listen_format;
 	if (s->state == NULL) {
 		source_close(s);
 		return NULL;
