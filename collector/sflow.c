@@ -565,7 +565,7 @@ sflow_decode(struct export *x, const struct export_from *from, const uint8_t *p,
 	r.row = exporters_get(export_exporters(x), &key);
 	r.row->count[EXPORTER_DATAGRAMS]++;
 	r.row->count[EXPORTER_BYTES] += n;
-	exporter_clock(r.row, from->seen_ns, from->seen_ns);
+	exporter_clock(r.row, 0, from->seen_ns);
 	if (c.bad) {
 		r.row->count[EXPORTER_CORRUPT]++;
 		return 0;

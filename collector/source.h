@@ -64,7 +64,9 @@ struct source_events {
 	const struct export_setup *export_setup; /* for those that the source makes; NULL: all defaults */
 };
 
-/* A file by path, "-" for standard input; the format is found from its first bytes.  NULL with a
+/* A file by path, "-" for standard input; the format is found from its first bytes, also inside a file compressed
+ * with gzip, zstd, bzip2 or lz4 (offsets told are then those of the decompressed bytes, but for damage of the
+ * compressed stream itself).  NULL with a
  * line of reason (no file, not a capture) in `why`. */
 struct source *source_open_file(const char *path, const struct source_events *ev, char *why, size_t why_size);
 /* Live interfaces through libpcap, up to SOURCE_LIVE_MAX at once; their packets come in the order in which they

@@ -13,6 +13,7 @@
 
 #include "base/cursor.h"
 #include "collector/listen.h"
+#include "collector/template.h"
 
 #define SECOND ((int64_t)1000000000)
 #define SILENT_NS (600 * SECOND)
@@ -96,6 +97,15 @@ place(struct tcp_receiver *t, int64_t now, const struct listen_sink *to)
 }
 
 static bool
+known_peer(const struct tcp_receiver *t, const struct addr *a)
+{
+	for (size_t i = 0; i < LISTEN_CONNECTIONS; i++)
+		if (t->connection[i].fd >= 0 && addr_equal(&t->connection[i].from.addr, a))
+			return true;
+	return false;
+}
+
+static bool
 admit(struct tcp_receiver *t, int fd, const struct sockaddr_storage *peer, const struct listen_sink *to)
 {
 	int64_t now = listen_now();
@@ -110,12 +120,15 @@ admit(struct tcp_receiver *t, int fd, const struct sockaddr_storage *peer, const
 	if (c->buf == NULL || epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0)
 		return false;
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
+	c->from = (struct export_from){.stream = true};
+	c->from.addr = listen_addr(peer, &c->from.port);
+	/* templates end with their connection; two of one peer know them together */
+	if (!known_peer(t, &c->from.addr))
+		templates_forget(to->export, &c->from.addr);
 	c->fd = fd;
 	c->have = 0;
 	c->spoke = false;
 	c->heard_ns = now;
-	c->from = (struct export_from){.stream = true};
-	c->from.addr = listen_addr(peer, &c->from.port);
 	listen_count(&to->counts->connections, 1);
 	listen_count(&to->counts->open, 1);
 	return true;
