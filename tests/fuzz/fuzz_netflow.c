@@ -34,7 +34,7 @@ one(struct export *x, const uint8_t *p, size_t n, int64_t seen_ns, struct flow_b
 	check(after[EXPORTER_DATAGRAMS] == before[EXPORTER_DATAGRAMS] + 1);
 	check((int64_t)after[EXPORTER_LOST] >= 0 && (int64_t)after[EXPORTER_MISORDERED] >= 0);
 	/* what looks sound is: only then are sequence and clock touched without complaint */
-	if (plausible && n >= 2 && p[0] == 0 && p[1] <= EXPORT_V7)
+	if (plausible && p[0] == 0 && p[1] >= EXPORT_V1 && p[1] <= EXPORT_V7)
 		check(after[EXPORTER_CORRUPT] == before[EXPORTER_CORRUPT]);
 	for (size_t i = 0; i < out->n; i++) {
 		const struct flow *f = &out->flow[i];
