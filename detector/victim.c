@@ -15,6 +15,8 @@ static const struct setting table[] = {
 	    "large answers needed in the window"},
 	{"min-sources", "", 2, 10000, 10, "docs/calibration.md", F(min_sources),
 	    "reflectors, unless one question repeats"},
+	{"record-share", "%", 0.2, 1, 0.5, "docs/calibration.md: a recursor with DNSSEC stays below 35 %", F(record_share),
+	    "large answers among all, where records or samples are all there is; lower 99 % bound"},
 	{"repeat-share", "%", 0.1, 1, 0.5, "as for the abuser", F(repeat_share),
 	    "the same answer again while it is still valid, lower 99 % bound"},
 };
@@ -22,6 +24,21 @@ static const struct setting table[] = {
 enum { SIGNAL_UNMATCHED, SIGNAL_COUNT, SIGNAL_SOURCES, SIGNAL_REPEAT };
 
 #define SPREAD_S 0.8 /* see abuser.c */
+
+enum { GRACE_S = 5 }; /* the record of the queries may come after that of the answers */
+
+/* Half of a conversation looks like this, too: a recursor whose queries take another way.  But most of what it gets
+ * is small. */
+static bool
+record_share(const struct judge_env *env, const struct watch *w, const struct cell *c, struct verdict *v)
+{
+	double large = c->answers > 0 ? (double)c->large / c->answers : 0;
+	struct interval share = wilson99(c->large / (double)w->sampling, (c->answers > c->large ? c->answers : c->large) / (double)w->sampling);
+	struct signal *s = verdict_signal(v, "record_share", "Large answers among all it gets", "size", "%", large, share.low,
+	    share.high, env->settings->victim.record_share);
+
+	return s->met && env->tick - w->born >= GRACE_S;
+}
 
 static void
 judge_window(const struct judge_env *env, const struct watch *w, const struct cell *c, uint32_t window_s,
@@ -48,7 +65,7 @@ judge_window(const struct judge_env *env, const struct watch *w, const struct ce
 	bool lasts = c->ticks >= 3 || (c->ticks == 2 && watch_spread_s(w) >= SPREAD_S) || seen >= 10 * set->min_answers;
 	bool names = watch_top_name_share(w) > 0;
 	bool many = v->signals[SIGNAL_SOURCES].met, again = v->signals[SIGNAL_REPEAT].met;
-	bool odd = names ? again && (many || env->queries_seen) : many;
+	bool odd = w->counted ? many && record_share(env, w, c, v) : names ? again && (many || env->queries_seen) : many;
 
 	if (v->signals[SIGNAL_UNMATCHED].met && v->signals[SIGNAL_COUNT].met && odd && lasts)
 		v->heat = HEAT_HOT;
@@ -59,10 +76,11 @@ judge_window(const struct judge_env *env, const struct watch *w, const struct ce
 static void
 judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
 {
+	const struct cell brief = watch_cell(w, SUM_SHORT), longer = watch_cell(w, SUM_LONG);
 	struct verdict slow;
 
-	judge_window(env, w, &w->sum[WINDOW_SHORT], watch_window_s[WINDOW_SHORT], v);
-	judge_window(env, w, &w->sum[WINDOW_LONG], watch_window_s[WINDOW_LONG], &slow);
+	judge_window(env, w, &brief, watch_window_s[WINDOW_SHORT], v);
+	judge_window(env, w, &longer, watch_window_s[WINDOW_LONG], &slow);
 	if (slow.heat > v->heat && watch_still_active(w, env->tick))
 		*v = slow;
 	if (!env->queries_seen)
