@@ -20,6 +20,9 @@ static const struct source_format *const formats[] = {
 	&pcapng_format,
 	&flowtools_format,
 	&nfcapd_format,
+	&flowcsv_format,
+	&flowjson_format,
+	&racsv_format,
 };
 
 /* --- blocks ------------------------------------------------------------------------------------- */
@@ -47,8 +50,8 @@ block_done(struct block *b)
 }
 
 /* Content is not kept: only an empty block grows. */
-static int
-block_reserve(struct block *b, size_t want)
+int
+source_reserve(struct block *b, size_t want)
 {
 	uint8_t *p;
 
@@ -135,7 +138,7 @@ source_fill(struct source *s, struct block *b, size_t want)
 		return err;
 	if (want < s->carry_n + 1)
 		want = s->carry_n + 1;
-	err = block_reserve(b, want);
+	err = source_reserve(b, want);
 	if (err != 0)
 		return err;
 	if (s->carry_n > 0)
@@ -205,7 +208,7 @@ source_damage(struct source *s, uint64_t offset, const char *reason)
 
 /* --- opening ------------------------------------------------------------------------------------ */
 
-static struct source *
+struct source *
 source_new(const char *name, const struct source_events *ev)
 {
 	struct source *s = calloc(1, sizeof(*s));
@@ -217,9 +220,10 @@ source_new(const char *name, const struct source_events *ev)
 	s->name = strdup(name);
 	if (ev != NULL)
 		s->ev = *ev;
+	s->packets_only = s->ev.reading == READ_PACKETS;
 	s->export = s->ev.export;
 	if (s->export == NULL) {
-		s->export = export_new(&(struct export_setup){0});
+		s->export = export_new(s->ev.export_setup != NULL ? s->ev.export_setup : &(struct export_setup){0});
 		s->own_export = true;
 	}
 	if (s->name == NULL || s->stop_fd < 0 || s->export == NULL) {
@@ -370,6 +374,26 @@ source_open_live(const struct source_live *list, size_t n, const struct source_e
 	}
 	s->state = live_open(list, n, s->stop_fd, why, why_size);
 	s->format = &live_format;
+	s->packets_only = s->ev.reading != READ_EXPORTS;
+	if (s->state == NULL) {
+		source_close(s);
+		return NULL;
+	}
+	return s;
+}
+
+struct source *
+source_open_listen(const struct source_listen *list, size_t n, const struct source_events *ev, char *why, size_t why_size)
+{
+	struct source *s = source_new(n > 0 ? list[0].address : "listener", ev);
+
+	if (s == NULL) {
+		snprintf(why, why_size, "%s: out of memory", n > 0 ? list[0].address : "listener");
+		return NULL;
+	}
+	s->state = listen_open(s, list, n, why, why_size);
+	s->format = &listen_format;
+	s->packets_only = true; /* flows already */
 	if (s->state == NULL) {
 		source_close(s);
 		return NULL;
@@ -383,6 +407,11 @@ source_stop(struct source *s)
 	static const uint64_t one = 1;
 	int saved = errno;
 
+	struct source *member[SOURCE_MULTI_MAX];
+	size_t n = multi_members(s, member, SOURCE_MULTI_MAX);
+
+	for (size_t i = 0; i < n; i++)
+		source_stop(member[i]);
 	s->stopped = true;
 	/* wakes a poll; should it fail, a live read still ends at its time-out */
 	while (write(s->stop_fd, &one, sizeof(one)) < 0 && errno == EINTR)
@@ -401,6 +430,8 @@ source_close(struct source *s)
 		close(s->fd);
 	if (s->stop_fd >= 0)
 		close(s->stop_fd);
+	exports_free(s->exports);
+	order_free(s->order);
 	unpack_free(s->unpack);
 	if (s->own_export)
 		export_free(s->export);
@@ -409,10 +440,29 @@ source_close(struct source *s)
 	free(s);
 }
 
+static int
+read_block(struct source *s, struct block *b)
+{
+	return s->packets_only ? s->format->read(s, b) : exports_read(s, b);
+}
+
 int
 source_read(struct source *s, struct block *b)
 {
-	return s->format->read(s, b);
+	/* captures are in order, live sources are what time is */
+	bool sort = s->ev.in_order && s->fd >= 0 && s->format != &pcapfile_format && s->format != &pcapng_format;
+	int n = sort ? order_read(s, b, read_block) : read_block(s, b);
+
+	if (s->tap != NULL && n > 0 && b->flows.n > 0)
+		s->tap(s->tap_ctx, b);
+	return n;
+}
+
+void
+source_tap(struct source *s, void (*tap)(void *ctx, const struct block *b), void *ctx)
+{
+	s->tap = tap;
+	s->tap_ctx = ctx;
 }
 
 /* In bytes of the file, so that a compressed one ends at its size, too. */
@@ -427,10 +477,21 @@ progress_done(const struct source *s)
 void
 source_progress(const struct source *s, struct source_progress *p)
 {
+	struct source *member[SOURCE_MULTI_MAX];
+	size_t n = multi_members(s, member, SOURCE_MULTI_MAX);
+
 	*p = (struct source_progress){
 		.done = progress_done(s),
 		.total = s->total,
 		.damaged = s->damaged,
 		.kernel_drops = s->kernel_drops,
 	};
+	for (size_t i = 0; i < n; i++) {
+		struct source_progress one;
+
+		source_progress(member[i], &one);
+		p->done += one.done;
+		p->damaged += one.damaged;
+		p->kernel_drops += one.kernel_drops;
+	}
 }
