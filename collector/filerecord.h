@@ -35,14 +35,6 @@ file_addr4(uint32_t a)
 	return addr_v4(b);
 }
 
-/* Exporters know no ports of later fragments and put them into a row of their own, port 0 to port 0; whole datagrams
- * between ports 0 hardly exist, and are small. */
-static inline bool
-file_later_fragment(const struct flow *f)
-{
-	return f->proto == FLOW_UDP && f->sport == 0 && f->dport == 0 && f->packets > 0 && f->bytes / f->packets >= 100;
-}
-
 /* The configuration knows a rate that the file has not applied. */
 static inline void
 file_scale(struct flow *f, const struct exporter *e)

@@ -277,8 +277,7 @@ read_record(struct source *s, struct flowtools *f, const uint8_t *p, struct flow
 	r->seen_ns = x.export_ns;
 	file_scale(r, e);
 	e->count[EXPORTER_TIME_REPAIRED] += file_times(r);
-	if (file_later_fragment(r))
-		r->flags |= FLOW_FRAG_LATER;
+	flow_record_fragment(r);
 	if (to->extra != NULL) {
 		x.exporter = e->key.addr;
 		x.version = e->key.version;
