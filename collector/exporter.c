@@ -102,8 +102,11 @@ same_key(const struct exporter_key *a, const struct exporter_key *b)
 static struct exporter *
 shared(struct exporters *e)
 {
+	struct exporter *x = row(e, e->n - 1);
+
 	e->full++;
-	return row(e, e->n - 1);
+	x->shared = true;
+	return x;
 }
 
 static void
@@ -257,6 +260,8 @@ exporter_sequence(struct exporter *e, uint32_t got, uint32_t step, uint32_t rese
 {
 	uint32_t ahead = got - e->sequence, behind = e->sequence - got;
 
+	if (e->shared)
+		return; /* the numbers of several make none */
 	if (!e->sequence_known) {
 		sequence_begin(e, got, step);
 		return;
@@ -303,6 +308,10 @@ exporter_clock(struct exporter *e, int64_t header_ns, int64_t seen_ns)
 	e->last_ns = seen_ns;
 	if (header_ns <= 0 || seen_ns <= 0)
 		return;
+	if (e->shared) {
+		e->clock_n = 0; /* each datagram for itself */
+		e->clock_offset_ns = 0;
+	}
 	e->clock_seen_ns[e->clock_n % EXPORTER_CLOCKS] = differs;
 	if (++e->clock_n == 2 * EXPORTER_CLOCKS)
 		e->clock_n = EXPORTER_CLOCKS;
@@ -344,5 +353,5 @@ exporter_times_repair(struct exporter *e, int64_t *start_ns, int64_t *end_ns, in
 	if (repaired)
 		e->count[EXPORTER_TIME_REPAIRED]++;
 	else if ((int64_t)lasts > e->active_ns)
-		e->active_ns = (int64_t)lasts;
+		exporter_active(e, (int64_t)lasts);
 }

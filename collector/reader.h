@@ -47,6 +47,8 @@ struct source {
 	bool own_export;
 	bool packets_only;      /* blocks go out as the format reads them */
 	struct exports *exports; /* collector/exports.c; NULL: not needed so far */
+	void (*tap)(void *ctx, const struct block *b);
+	void *tap_ctx;
 	struct order *order;    /* collector/order.c; NULL: not needed so far */
 	uint64_t damaged, kernel_drops;
 };
@@ -92,6 +94,8 @@ void *live_open(const struct source_live *list, size_t n, int stop_fd, char *why
 int exports_read(struct source *s, struct block *b);
 void exports_free(struct exports *x);
 
+/* The sources behind a source_open_multi; 0 for other sources. */
+size_t multi_members(const struct source *s, struct source **out, size_t max);
 /* Blocks of records in the order of time, from what `read` delivers; results as source_read. */
 int order_read(struct source *s, struct block *b, int (*read)(struct source *s, struct block *b));
 void order_free(struct order *o);

@@ -407,6 +407,11 @@ source_stop(struct source *s)
 	static const uint64_t one = 1;
 	int saved = errno;
 
+	struct source *member[SOURCE_MULTI_MAX];
+	size_t n = multi_members(s, member, SOURCE_MULTI_MAX);
+
+	for (size_t i = 0; i < n; i++)
+		source_stop(member[i]);
 	s->stopped = true;
 	/* wakes a poll; should it fail, a live read still ends at its time-out */
 	while (write(s->stop_fd, &one, sizeof(one)) < 0 && errno == EINTR)
@@ -445,9 +450,19 @@ int
 source_read(struct source *s, struct block *b)
 {
 	/* captures are in order, live sources are what time is */
-	if (!s->ev.in_order || s->fd < 0 || s->format == &pcapfile_format || s->format == &pcapng_format)
-		return read_block(s, b);
-	return order_read(s, b, read_block);
+	bool sort = s->ev.in_order && s->fd >= 0 && s->format != &pcapfile_format && s->format != &pcapng_format;
+	int n = sort ? order_read(s, b, read_block) : read_block(s, b);
+
+	if (s->tap != NULL && n > 0 && b->flows.n > 0)
+		s->tap(s->tap_ctx, b);
+	return n;
+}
+
+void
+source_tap(struct source *s, void (*tap)(void *ctx, const struct block *b), void *ctx)
+{
+	s->tap = tap;
+	s->tap_ctx = ctx;
 }
 
 /* In bytes of the file, so that a compressed one ends at its size, too. */
@@ -462,10 +477,21 @@ progress_done(const struct source *s)
 void
 source_progress(const struct source *s, struct source_progress *p)
 {
+	struct source *member[SOURCE_MULTI_MAX];
+	size_t n = multi_members(s, member, SOURCE_MULTI_MAX);
+
 	*p = (struct source_progress){
 		.done = progress_done(s),
 		.total = s->total,
 		.damaged = s->damaged,
 		.kernel_drops = s->kernel_drops,
 	};
+	for (size_t i = 0; i < n; i++) {
+		struct source_progress one;
+
+		source_progress(member[i], &one);
+		p->done += one.done;
+		p->damaged += one.damaged;
+		p->kernel_drops += one.kernel_drops;
+	}
 }

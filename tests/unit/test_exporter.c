@@ -49,6 +49,15 @@ test_rows(void **state)
 	k = key(0, 0, EXPORT_V9);
 	assert_int_equal(exporters_get(e, &k)->index, 1199);
 	assert_int_equal(exporters_full(e), 2);
+	/* whose numbers and clocks are those of many */
+	again = exporters_get(e, &k);
+	exporter_sequence(again, 5, 1, 1000);
+	exporter_sequence(again, 500000, 1, 1000);
+	assert_int_equal(again->count[EXPORTER_RESETS], 0);
+	for (int i = 0; i < 10; i++) {
+		exporter_clock(again, NOW - (i % 2 == 0 ? 0 : 40 * S), NOW);
+		assert_int_equal(again->clock_offset_ns, i % 2 == 0 ? 0 : 40 * S);
+	}
 	assert_int_equal(exporters_at(e, 5)->count[EXPORTER_LOST], 5);
 	exporters_sum(e, sum);
 	exporters_sum(e, sum);
@@ -278,13 +287,14 @@ test_times_repaired(void **state)
 	EXPECT_TIMES(&e, -1830, -30, -1830, -30);
 	EXPECT_TIMES(&e, -4e6, -30, -90, -30);
 	/* all nonsense */
-	EXPECT_TIMES(&e, 8e9, -1.6e9, -60, 0);
+	EXPECT_TIMES(&e, 5e9, -1.6e9, -60, 0);
 	assert_int_equal(e.count[EXPORTER_TIME_REPAIRED], 7);
 	assert_int_equal(e.active_ns, 1800 * S);
 	/* the bounds themselves are believed */
 	EXPECT_TIMES(&e, -7200, -7200, -7200, -7200);
 	EXPECT_TIMES(&e, -86400 - 7200, -7200, -86400 - 7200, -7200);
 	assert_int_equal(e.count[EXPORTER_TIME_REPAIRED], 7);
+	assert_int_equal(e.active_ns, 7200 * S); /* nobody's active timeout is longer */
 	EXPECT_TIMES(&e, -7201, -7201, 0, 0);
 	EXPECT_TIMES(&e, -86401, 0, -60, 0);
 	EXPECT_TIMES(&e, 10, 10, 0, 0);
