@@ -264,32 +264,45 @@ middle(const struct flow_groups *g)
 	return v[n / 2];
 }
 
-/* Half of the rows become part of the others; where all are alike, every second of them. */
+/* Takes those above the cut, or those at it, out of the table while there is room. */
+static size_t
+keep_rows(struct flow_groups *g, unsigned char *dense, size_t kept, size_t room, uint64_t cut, bool above)
+{
+	for (size_t i = 0; i < g->cap && kept < room; i++) {
+		struct flow_row *r = row_at(g, i);
+		uint64_t v = kept_by(g, r);
+
+		if (r->tag == 0 || (above ? v <= cut : v != cut))
+			continue;
+		memcpy(dense + kept++ * g->stride, r, g->stride);
+		r->tag = 0;
+	}
+	return kept;
+}
+
+/* The larger half of the rows stays, the rest becomes part of the others.  Those above the cut come first, so
+ * that many rows of one size cannot push a large one out. */
 static void
 fold(struct flow_groups *g)
 {
 	uint64_t cut = middle(g);
-	size_t kept = 0, room = g->limit / 8 * 5, left;
+	size_t kept = 0, room = g->limit / 8 * 5;
 	unsigned char *dense = malloc(room * g->stride);
 
-	for (size_t i = 0; i < g->cap; i++) {
-		struct flow_row *r = row_at(g, i);
-		uint64_t v = kept_by(g, r);
-
-		if (r->tag == 0)
-			continue;
-		if (dense != NULL && kept < room && (v > cut || (v == cut && (r->tag & 2) != 0))) {
-			memcpy(dense + kept++ * g->stride, r, g->stride);
-		} else {
-			flow_sums_join(&g->others, &r->sums);
+	if (dense != NULL) {
+		kept = keep_rows(g, dense, 0, room, cut, true);
+		if (kept < g->limit / 2)
+			kept = keep_rows(g, dense, kept, g->limit / 2, cut, false);
+	}
+	for (size_t i = 0; i < g->cap; i++)
+		if (row_at(g, i)->tag != 0) {
+			flow_sums_join(&g->others, &row_at(g, i)->sums);
 			g->folded++;
 		}
-	}
-	left = kept;
 	memset(g->row, 0, g->cap * g->stride);
 	if (dense != NULL)
-		move_rows(g, dense, left);
-	g->n = left;
+		move_rows(g, dense, kept);
+	g->n = kept;
 	free(dense);
 }
 
