@@ -176,13 +176,14 @@ netflow_decode(struct export *x, const struct export_from *from, const uint8_t *
 	}
 	if (!zeros(&c))
 		e->count[EXPORTER_CORRUPT]++;
-	exporter_clock(e, d.header_ns, from->seen_ns);
+	/* a capture without times has only the exporter's */
+	d.seen_ns = from->seen_ns > 0 ? from->seen_ns : d.header_ns;
+	exporter_clock(e, d.header_ns, d.seen_ns);
 	if (d.layout->sequence)
 		exporter_sequence(e, d.sequence, d.count, RESET_GAP);
 	if (d.layout->sampling)
 		exporter_sampling(e, d.sampling);
 	d.exporter = e;
-	d.seen_ns = from->seen_ns;
 	d.scale = exporter_scale(e);
 	d.from = from->addr;
 	taken = take_records(&d, out);
