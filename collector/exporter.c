@@ -331,24 +331,30 @@ exporter_clock(struct exporter *e, int64_t header_ns, int64_t seen_ns)
 		e->clock_offset_ns = differs;
 }
 
+/* An end so much after our own clock (before it: wrapped). */
+static bool
+believable_end(uint64_t early)
+{
+	return -early <= (uint64_t)EXPORTER_AGE_MAX_NS || early <= (uint64_t)EXPORTER_CLOCK_AGREES_NS;
+}
+
 void
 exporter_times_repair(struct exporter *e, int64_t *start_ns, int64_t *end_ns, int64_t seen_ns)
 {
 	uint64_t lasts = (uint64_t)*end_ns - (uint64_t)*start_ns;
-	uint64_t early = (uint64_t)*end_ns + (uint64_t)e->clock_offset_ns - (uint64_t)seen_ns;
+	uint64_t plain = (uint64_t)*end_ns - (uint64_t)seen_ns, early = plain + (uint64_t)e->clock_offset_ns;
 	bool repaired = false;
 
 	if (lasts > (uint64_t)EXPORTER_LASTS_MAX_NS) {
 		lasts = (uint64_t)(e->active_ns < EXPORTER_LASTS_GUESS_NS ? e->active_ns : EXPORTER_LASTS_GUESS_NS);
 		repaired = true;
 	}
-	/* `early` after our clock: within the tolerance no mistake, but no time to come either */
-	if (-early <= (uint64_t)EXPORTER_AGE_MAX_NS) {
-		*end_ns = (int64_t)((uint64_t)seen_ns + early);
-	} else {
-		repaired |= early > (uint64_t)EXPORTER_CLOCK_AGREES_NS;
-		*end_ns = seen_ns;
+	if (!believable_end(early)) {
+		early = believable_end(plain) ? plain : 0;
+		repaired = true;
 	}
+	/* within the tolerance after our clock is no mistake, but no time to come either */
+	*end_ns = -early <= (uint64_t)EXPORTER_AGE_MAX_NS ? (int64_t)((uint64_t)seen_ns + early) : seen_ns;
 	*start_ns = *end_ns - (int64_t)lasts;
 	if (repaired)
 		e->count[EXPORTER_TIME_REPAIRED]++;

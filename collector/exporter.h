@@ -44,7 +44,7 @@ enum exporter_count {
 	EXPORTER_WAITED,         /* data sets that came before their template and were decoded later */
 	EXPORTER_NO_TEMPLATE,    /* and those that never were, or found no room to wait */
 	EXPORTER_IGNORED,        /* records without addresses or counters: nothing for flow analysis */
-	EXPORTER_TIME_REPAIRED,  /* records whose times could not be: see exporter_times */
+	EXPORTER_TIME_REPAIRED,  /* records with times that could not be: see below */
 	EXPORTER_SAMPLING_CHANGED,
 	EXPORTER_COUNTERS,       /* interface counter samples (sFlow) */
 	EXPORTER_DROPPED,        /* what the exporter itself says it lost */
@@ -132,7 +132,8 @@ exporter_scale(const struct exporter *e)
  *
  * A record is then believed when it ended at most AGE_MAX before it arrived and CLOCK_AGREES after, and lasted at most
  * LASTS_MAX (exporters that report a connection when it is over have no active timeout).  What is not believed is
- * counted in EXPORTER_TIME_REPAIRED: an impossible end becomes seen_ns, an impossible duration becomes the longest
+ * counted in EXPORTER_TIME_REPAIRED: an impossible end is taken without the shift, for only the header may be wrong, and
+ * becomes seen_ns if that is no better; an impossible duration becomes the longest
  * believed one of that exporter, a minute at most, so that a long flow is no burst and a burst no trickle.
  * Never is start > end or end > seen_ns afterwards. */
 #define EXPORTER_CLOCK_AGREES_NS (INT64_C(10) * 1000000000)

@@ -70,21 +70,22 @@ peer() {
 	else not_ok "$name: flows differ from sfcapd's" "$(diff "$nf.flows" "$nf.ours" | head -n 20)"; fi
 }
 
-# what the capture says itself: IP lengths of the sampled packets times the rate, and how many
-dissected() { # dissected CAPTURE: "flows bytes"
-	tshark -r "$1" -T fields -e eth.type -e ip.len -e sflow.flow_sample.sampling_rate 2>/dev/null |
-		awk -F'\t' '$3 != "" {
+# what the capture says itself: how many packets were sampled, their IP lengths times the rate, and counter samples
+dissected() { # dissected CAPTURE: "flows bytes counters"
+	tshark -r "$1" -T fields -e eth.type -e ip.len -e sflow.flow_sample.sampling_rate -e sflow.counters_sample.sequence_number 2>/dev/null |
+		awk -F'\t' '{counters += split($4, x, ",")}
+		$3 != "" {
 			n = split($2, len, ","); split($3, rate, ",")
 			outer = $1 ~ /^0x0800/ # the export datagram itself
 			for (i = 1 + outer; i <= n; i++) { flows++; bytes += len[i] * rate[i - outer] }
-		} END {print flows + 0, bytes + 0}'
+		} END {print flows + 0, bytes + 0, counters + 0}'
 }
 
 if command -v sfcapd >/dev/null && command -v nfdump >/dev/null; then
 	seeds=tests/fuzz/seeds/sflow
 	peer generated "$seeds/dns" "$seeds/tcp" "$seeds/expanded"
 	if [ -d "$data/sflow" ]; then
-		peer recorded "$data"/sflow/*flow_sample*.dat "$data"/sflow/tcpdump-sflow-print-v6.pcap "$data"/sflow/tcpdump-sflow_expanded.pcap
+		peer recorded "$data"/sflow/*.dat "$data"/sflow/tcpdump-sflow-print-v6.pcap "$data"/sflow/tcpdump-sflow_expanded.pcap
 	else
 		echo "skip listen: recorded sFlow: no shared data"
 	fi
@@ -93,7 +94,7 @@ else
 fi
 
 if [ -d "$data/sflow" ] && command -v tshark >/dev/null; then
-	for f in "$data"/sflow/*flow_sample*.dat "$data"/sflow/tcpdump-sflow-print-v6.pcap "$data"/sflow/tcpdump-sflow_expanded.pcap; do
+	for f in "$data"/sflow/*.dat "$data"/sflow/tcpdump-sflow-print-v6.pcap "$data"/sflow/tcpdump-sflow_expanded.pcap; do
 		name=$(basename "$f")
 		capture=$f
 		if [ "${f##*.}" = dat ]; then
@@ -103,8 +104,8 @@ if [ -d "$data/sflow" ] && command -v tshark >/dev/null; then
 		collect tshark --lines --seconds 10 --datagrams "$(tshark -r "$capture" -Y sflow 2>/dev/null | wc -l)"
 		"$dir/sender" 127.0.0.1 "$port" "$f" >/dev/null
 		wait "$collector"
-		ours="$(awk -F, 'NF == 9 {n++; b += $7} END {print n + 0, b + 0}' "$dir/tshark.out")"
-		if [ "$ours" = "$(dissected "$capture")" ] && [ "$(value tshark corrupt)" = 0 ]; then ok "$name: $ours flows and bytes as tshark has them"
+		ours="$(awk -F, 'NF == 9 {n++; b += $7} END {print n + 0, b + 0}' "$dir/tshark.out") $(value tshark counters)"
+		if [ "$ours" = "$(dissected "$capture")" ] && [ "$(value tshark corrupt)" = 0 ]; then ok "$name: $ours flows, bytes and counter samples as tshark has them"
 		else not_ok "$name" "ours: $ours, tshark: $(dissected "$capture")"; fi
 	done
 else

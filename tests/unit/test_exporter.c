@@ -303,6 +303,20 @@ test_times_repaired(void **state)
 	assert_int_equal(e.count[EXPORTER_TIME_REPAIRED], 10);
 }
 
+/* The header's clock is months off, the records' own times are not. */
+static void
+test_times_header_wrong(void **state)
+{
+	struct exporter e = {0};
+
+	(void)state;
+	clock_for(&e, -90 * 86400, 5);
+	EXPECT_TIMES(&e, -70, -10, -70, -10);
+	assert_int_equal(e.count[EXPORTER_TIME_REPAIRED], 1);
+	EXPECT_TIMES(&e, 90 * 86400 - 70, 90 * 86400 - 10, -70, -10);
+	assert_int_equal(e.count[EXPORTER_TIME_REPAIRED], 1);
+}
+
 static void
 test_times_extreme(void **state)
 {
@@ -346,6 +360,7 @@ main(void)
 		cmocka_unit_test(test_clock_off),
 		cmocka_unit_test(test_clock_changes),
 		cmocka_unit_test(test_times_repaired),
+		cmocka_unit_test(test_times_header_wrong),
 		cmocka_unit_test(test_times_extreme),
 		cmocka_unit_test(test_names),
 	};

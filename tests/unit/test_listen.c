@@ -12,6 +12,7 @@
 #include <netinet/udp.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <time.h>
@@ -254,6 +255,33 @@ test_any_twins(void **state)
 	read_flows(&k, 1);
 	close(fd);
 	close_kit(&k);
+}
+
+/* The caller's own exporters, and what only records have. */
+static void
+test_extra(void **state)
+{
+	struct export *x = export_new(&(struct export_setup){.exporters.base = 5u << 20});
+	struct source_events ev = {.export = x, .want_extra = true};
+	char why[300];
+	struct kit k = {0};
+	int fd;
+
+	(void)state;
+	k.source = source_open_listen(&(struct source_listen){.address = "127.0.0.1:0"}, 1, &ev, why, sizeof(why));
+	assert_non_null(k.source);
+	assert_int_equal(block_init(&k.block), 0);
+	source_sockets(k.source, k.socket, 1);
+	fd = sender(false, k.socket[0].port, SOCK_DGRAM);
+	send_v5(fd, 0);
+	read_flows(&k, 1);
+	assert_non_null(k.block.flows.extra);
+	assert_int_equal(k.block.flows.extra[0].version, 5);
+	assert_int_equal(k.block.flows.flow[0].exporter, 5u << 20);
+	assert_int_equal(exporters_n(export_exporters(x)), 1);
+	close(fd);
+	close_kit(&k);
+	export_free(x);
 }
 
 static void
@@ -589,6 +617,39 @@ test_tcp_bounded(void **state)
 	close_kit(&k);
 }
 
+/* Without a descriptor left, newcomers are turned away, and do not make us spin. */
+static void
+test_tcp_no_descriptors(void **state)
+{
+	enum { N = 5 };
+	struct rlimit before, now;
+	int fd[N], lowest;
+	struct kit k;
+
+	(void)state;
+	open_one(&k, "tcp://127.0.0.1:0", 1);
+	for (int i = 0; i < N; i++)
+		fd[i] = sender(false, k.socket[0].port, SOCK_STREAM);
+	lowest = dup(0);
+	close(lowest);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	now = before;
+	now.rlim_cur = (rlim_t)lowest;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
+	for (int t = 0; t < N && counts(&k).refused < N; t++)
+		source_read(k.source, &k.block);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(counts(&k).refused, N);
+	assert_int_equal(counts(&k).connections, 0);
+	for (int i = 0; i < N; i++)
+		close(fd[i]);
+	fd[0] = sender(false, k.socket[0].port, SOCK_STREAM);
+	source_read(k.source, &k.block);
+	assert_int_equal(counts(&k).open, 1);
+	close(fd[0]);
+	close_kit(&k);
+}
+
 /* --- threads and ends --------------------------------------------------------------------------- */
 
 struct sum {
@@ -706,6 +767,7 @@ main(void)
 		cmocka_unit_test(test_both_families),
 		cmocka_unit_test(test_several_ports),
 		cmocka_unit_test(test_any_twins),
+		cmocka_unit_test(test_extra),
 		cmocka_unit_test(test_bad_addresses),
 		cmocka_unit_test(test_quiet),
 		cmocka_unit_test(test_rubbish),
@@ -716,6 +778,7 @@ main(void)
 		cmocka_unit_test(test_tcp_templates_end),
 		cmocka_unit_test(test_tcp_liars),
 		cmocka_unit_test(test_tcp_bounded),
+		cmocka_unit_test(test_tcp_no_descriptors),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_threads_unread),
 		cmocka_unit_test(test_stopped_by_signal),

@@ -235,6 +235,17 @@ test_uptime(void **state)
 	assert_int_equal(batch.extra[3].export_ns, SENT - 250 * MS);
 }
 
+static void
+test_no_arrival(void **state)
+{
+	(void)state;
+	from.seen_ns = 0;
+	assert_int_equal(feed(v5, sizeof(v5)), 1);
+	assert_int_equal(batch.flow[0].seen_ns, SENT);
+	assert_int_equal(batch.flow[0].end_ns, SENT - 500 * MS);
+	assert_int_equal(counted(EXPORTER_TIME_REPAIRED), 0);
+}
+
 /* A counter beyond 32 bits comes as several records, some with zero in the other counter. */
 static void
 test_split_counters(void **state)
@@ -394,6 +405,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_v7, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_icmp_and_fragments, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_uptime, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_arrival, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_split_counters, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lengths, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_counts, setup, teardown),
