@@ -9,6 +9,10 @@ _damp_options() { # _damp_options COMMAND
 	run) echo "$common -i --interface" ;;
 	rules) echo '--format --list --policy --ttl --incident -o --output -h --help --version' ;;
 	verify) echo '--key --threads -h --help --version' ;;
+	flows) echo '-o --format -f --filter -t --time --last -a --aggregate -A --fields -s --stat -O --order -n --top -c --limit
+		-N --plain -6 --wide --local --asdot --input --memory --list -q --quiet --no-color -h --help --version' ;;
+	report) echo '-f --filter -t --time --last -O --order -n --top --local --asdot --input --memory --list -q --quiet
+		-h --help --version' ;;
 	keygen) echo '-o --output -h --help --version' ;;
 	check-config | help) echo '-h --help --version' ;;
 	*) echo '-h --help --version' ;;
@@ -33,6 +37,15 @@ _damp_words() { # _damp_words WORDS: of these, what begins like the current word
 
 # The value of the option before the current word; fails when there is none to complete.
 _damp_value() { # _damp_value COMMAND OPTION
+	case $1:$2 in
+	flows:-o | flows:--format) _damp_words 'text extended long line print0 print1 print3 print5 csv json none'; return ;;
+	flows:-s | flows:--stat) _damp_words 'record/bytes ip/bytes srcip/bytes dstip/bytes dstip/bpp port/flows srcport/bytes
+		dstport/bytes proto/bytes as/bytes srcas/bytes dstas/bytes if/bytes inif/bytes outif/bytes net/bytes'; return ;;
+	flows:-A | flows:--fields) _damp_words 'srcip dstip srcip/24 dstip/24 srcport dstport proto srcas dstas inif outif tos'; return ;;
+	flows:-O | flows:--order) _damp_words 'flows packets bytes pps bps bpp tstart tend duration'; return ;;
+	report:-O | report:--order) _damp_words 'flows packets octets pps bps bpp'; return ;;
+	flows:-c | flows:--limit) COMPREPLY=(); return ;;
+	esac
 	case $2 in
 	-c | --config) _damp_files '\.(conf|ya?ml)$' ;;
 	--geoip) _damp_files '\.mmdb$' ;;
@@ -40,8 +53,9 @@ _damp_value() { # _damp_value COMMAND OPTION
 	--html) _damp_files '\.html$' ;;
 	--alerts | --stats) _damp_files '\.jsonl?$' ;;
 	--rules-dir) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
+	-f | --filter | -t | --time | --last | -n | --top) COMPREPLY=() ;;
 	--format) _damp_words "$(damp rules --list 2>/dev/null | awk '{ print $1 }')" ;;
-	--input) _damp_words 'auto packets' ;;
+	--input) _damp_words 'auto packets exports' ;;
 	--policy) _damp_words '1/5 2/5 5/10' ;;
 	--ttl) _damp_words '10m 1h 1d' ;;
 	--memory) _damp_words '128MB 512MB 2GB' ;;
@@ -55,7 +69,7 @@ _damp_value() { # _damp_value COMMAND OPTION
 
 _damp() {
 	local cur=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands='replay run check-config rules verify keygen why help' command=
+	local commands='replay run check-config rules verify keygen flows report why help' command=
 	local w
 
 	for w in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
@@ -64,6 +78,9 @@ _damp() {
 	if [[ $COMP_CWORD -gt 1 ]] && _damp_value "$command" "$before"; then return; fi
 	if [[ $cur == -* ]]; then _damp_words "$(_damp_options "$command")"; return; fi
 	case $command in
+	flows) _damp_files ;;
+	report)
+		if [[ $before = report ]]; then _damp_words "$(damp report --list 2>/dev/null)"; else _damp_files; fi ;;
 	'') _damp_words "$commands" ;;
 	help) _damp_words "$commands" ;;
 	replay | why) _damp_files '\.(pcap|pcapng|cap|dmp)(\.gz)?[0-9]*$' ;;

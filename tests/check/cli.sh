@@ -21,10 +21,12 @@ holds() { if eval "$2"; then ok "$1"; else not_ok "$1" "$2" "$(tail -n 5 "$dir/e
 # --- help and mistakes ------------------------------------------------------------------------------------
 
 commands=$("$damp" --help | sed -nE 's/^  damp ([a-z-]+) .*/\1/p')
-holds "help lists the commands" '[ "$(wc -w <<<"$commands")" = 8 ]'
+holds "help lists the commands" '[ "$(wc -w <<<"$commands")" -ge 10 ]'
 declare -A needs=([replay]="--config --networks --resolvers --geoip --key --alerts --rules-dir --html --stats --threads --quiet --verbose --no-color"
 	[run]="--config --interface --alerts" [why]="--config --networks" [rules]="--format --list --policy --ttl --incident --output"
-	[verify]="--key --threads" [keygen]="--output" [check-config]="" [help]="")
+	[verify]="--key --threads" [keygen]="--output" [check-config]="" [help]=""
+	[flows]="--format --filter --time --last --aggregate --fields --stat --order --top --limit --plain --wide --local --asdot"
+	[report]="--filter --time --order --top --list")
 for c in $commands; do
 	out=$("$damp" "$c" --help 2>"$dir/err" </dev/null); rc=$?
 	missing=
