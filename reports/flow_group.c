@@ -20,6 +20,7 @@ struct flow_groups {
 	uint64_t seed;
 	struct flow_sums others;
 	uint64_t folded;
+	uint32_t folds;
 };
 
 /* --- sums ----------------------------------------------------------------------------------------------------- */
@@ -264,41 +265,68 @@ middle(const struct flow_groups *g)
 	return v[n / 2];
 }
 
-/* Takes those above the cut, or those at it, out of the table while there is room. */
-static size_t
-keep_rows(struct flow_groups *g, unsigned char *dense, size_t kept, size_t room, uint64_t cut, bool above)
-{
-	for (size_t i = 0; i < g->cap && kept < room; i++) {
-		struct flow_row *r = row_at(g, i);
-		uint64_t v = kept_by(g, r);
+struct cut {
+	uint64_t value;
+	uint32_t equal; /* of those at the value, the ones whose lot is below this stay */
+};
 
-		if (r->tag == 0 || (above ? v <= cut : v != cut))
-			continue;
-		memcpy(dense + kept++ * g->stride, r, g->stride);
-		r->tag = 0;
-	}
-	return kept;
+/* All above the middle, and of those at it as many as make half a table.  They are picked by lot: taken in the order of
+ * the table, they would crowd its beginning. */
+static struct cut
+find_cut(const struct flow_groups *g)
+{
+	struct cut c = {.value = middle(g)};
+	size_t above = 0, equal = 0, half = g->limit / 2;
+
+	for (size_t i = 0; i < g->cap; i++)
+		if (row_at(g, i)->tag != 0) {
+			above += kept_by(g, row_at(g, i)) > c.value;
+			equal += kept_by(g, row_at(g, i)) == c.value;
+		}
+	if (above < half && equal > 0)
+		c.equal = equal <= half - above ? UINT32_MAX : (uint32_t)((double)(half - above) / (double)equal * UINT32_MAX);
+	return c;
 }
 
-/* The larger half of the rows stays, the rest becomes part of the others.  Those above the cut come first, so
- * that many rows of one size cannot push a large one out. */
+/* Another one at each fold, or those who stayed once would stay for ever. */
+static uint32_t
+lot(const struct flow_groups *g, const struct flow_row *r)
+{
+	uint32_t v = (r->tag ^ g->folds * 0x85ebca6bu) * 0x9e3779b1u;
+
+	v = (v ^ v >> 15) * 0x2c1b3c6du;
+	return v ^ v >> 13;
+}
+
+static bool
+stays(const struct flow_groups *g, const struct flow_row *r, struct cut c)
+{
+	uint64_t v = kept_by(g, r);
+
+	return v > c.value || (v == c.value && lot(g, r) < c.equal);
+}
+
+/* The larger half of the rows stays, the rest becomes part of the others. */
 static void
 fold(struct flow_groups *g)
 {
-	uint64_t cut = middle(g);
-	size_t kept = 0, room = g->limit / 8 * 5;
+	size_t kept = 0, room = g->limit / 8 * 7;
 	unsigned char *dense = malloc(room * g->stride);
+	struct cut c = find_cut(g);
 
-	if (dense != NULL) {
-		kept = keep_rows(g, dense, 0, room, cut, true);
-		if (kept < g->limit / 2)
-			kept = keep_rows(g, dense, kept, g->limit / 2, cut, false);
-	}
-	for (size_t i = 0; i < g->cap; i++)
-		if (row_at(g, i)->tag != 0) {
-			flow_sums_join(&g->others, &row_at(g, i)->sums);
+	g->folds++;
+	for (size_t i = 0; i < g->cap; i++) {
+		const struct flow_row *r = row_at(g, i);
+
+		if (r->tag == 0)
+			continue;
+		if (dense != NULL && kept < room && stays(g, r, c)) {
+			memcpy(dense + kept++ * g->stride, r, g->stride);
+		} else {
+			flow_sums_join(&g->others, &r->sums);
 			g->folded++;
 		}
+	}
 	memset(g->row, 0, g->cap * g->stride);
 	if (dense != NULL)
 		move_rows(g, dense, kept);

@@ -6,7 +6,7 @@
  * back after that are lower bounds, and `folded` counts them.
  *
  * Owns its rows; they may move with every flow_groups_add.  Not for several threads at once.
- * RAM: at most `memory` bytes, 1.5 times the table while it grows or folds.
+ * RAM: at most about `memory` bytes, more than half again the table while it grows or folds.
  */
 #ifndef REPORTS_FLOW_GROUP_H
 #define REPORTS_FLOW_GROUP_H
