@@ -91,6 +91,7 @@ void exports_free(struct exports *x);
 
 extern const struct source_format pcapfile_format, pcapng_format, live_format, listen_format;
 extern const struct source_format flowtools_format, nfcapd_format;
+extern const struct source_format ipfixfile_format;
 extern const struct source_format racsv_format, flowcsv_format, flowjson_format;
 
 #endif
