@@ -103,6 +103,7 @@ void order_free(struct order *o);
 
 extern const struct source_format pcapfile_format, pcapng_format, live_format, listen_format;
 extern const struct source_format flowtools_format, nfcapd_format;
+extern const struct source_format ipfixfile_format;
 extern const struct source_format racsv_format, flowcsv_format, flowjson_format;
 
 #endif

@@ -20,6 +20,7 @@ static const struct source_format *const formats[] = {
 	&pcapng_format,
 	&flowtools_format,
 	&nfcapd_format,
+	&ipfixfile_format,
 	&flowcsv_format,
 	&flowjson_format,
 	&racsv_format,
