@@ -45,6 +45,19 @@ static const struct option_row {
 	{"key", 0, "PUB", NULL, NULL, USE_VERIFY, "the public key (PREFIX.pub); repeat when keys have changed"},
 	{"threads", 0, "N", NULL, NULL, USE_VERIFY, "0, the default: one for each core"},
 	{"output", 'o', "PREFIX", NULL, NULL, USE_KEYGEN, "write PREFIX.key (private, mode 0600) and PREFIX.pub"},
+	{"interface", 'i', "IF", NULL, NULL, USE_PROBE, "meter this interface; repeat for more"},
+	{"read", 'r', "FILE", NULL, NULL, USE_PROBE, "meter a capture file, - for standard input; repeat for more"},
+	{"to", 0, "HOST:PORT", NULL, NULL, USE_PROBE, "the collector; repeat to send everything to each"},
+	{"version", 0, "N", NULL, NULL, USE_PROBE, "5 or 9 (NetFlow) or 10 (IPFIX); default 9"},
+	{"active", 0, "TIME", NULL, NULL, USE_PROBE, "report a flow at least this often; default 5m"},
+	{"inactive", 0, "TIME", NULL, NULL, USE_PROBE, "a flow ends when idle for so long; default 15s"},
+	{"fragments", 0, "HOW", NULL, NULL, USE_PROBE, "service: with the ports of the first one; port0: as port 0"},
+	{"sampling", 0, "N", NULL, NULL, USE_PROBE, "meter one packet of N; default 1"},
+	{"max-flows", 0, "N", NULL, NULL, USE_PROBE, "flows in the cache; default 262144"},
+	{"domain", 0, "ID", NULL, NULL, USE_PROBE, "observation domain, source or engine id; default 0"},
+	{"filter", 0, "EXPR", NULL, NULL, USE_PROBE, "only packets that this pcap expression takes"},
+	{"rate", 0, "N", NULL, NULL, USE_PROBE, "datagrams a second; 0: no limit; default for files 2000"},
+	{"quiet", 'q', NULL, NULL, "true", USE_PROBE, "no statistics at the end"},
 	{"help", 'h', NULL, NULL, NULL, USE_ALL, "this help"},
 	{"version", 0, NULL, NULL, NULL, USE_ALL, "the version"},
 };
@@ -99,7 +112,8 @@ print_options(unsigned int use)
 		const struct option_row *o = &options[i];
 		char left[48], letter[8] = "    ";
 
-		if (!usable(o, use))
+		/* of two rows with one name the first is the command's own */
+		if (!usable(o, use) || find_long(o->name, strlen(o->name), use) != o)
 			continue;
 		if (o->letter != 0)
 			snprintf(letter, sizeof(letter), "-%c, ", o->letter);
