@@ -131,6 +131,16 @@ struct walk {
 	void *ctx;
 };
 
+/* A row of the same name that takes no value: --version N is an option of probe, --version one of all. */
+static const struct option_row *
+bare_row(const struct option_row *o, unsigned int use)
+{
+	for (size_t i = 0; i < OPTIONS; i++)
+		if (usable(&options[i], use) && options[i].value == NULL && strcmp(options[i].name, o->name) == 0)
+			return &options[i];
+	return NULL;
+}
+
 /* `value`: what was written in the same argument, or NULL. */
 static int
 take_one(struct walk *w, const struct option_row *o, const char *value)
@@ -139,6 +149,8 @@ take_one(struct walk *w, const struct option_row *o, const char *value)
 		complain("--%s takes no value", o->name);
 		return EXIT_USAGE;
 	}
+	if (o->value != NULL && value == NULL && w->at + 1 >= w->argc && bare_row(o, w->use) != NULL)
+		o = bare_row(o, w->use);
 	if (o->value != NULL && value == NULL) {
 		if (w->at + 1 >= w->argc) {
 			complain("--%s needs a value: %s", o->name, o->value);
