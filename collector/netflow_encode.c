@@ -1,4 +1,4 @@
-/* NetFlow v5 and v9, written by hand into one buffer.
+/* NetFlow v5 and v9, written by hand into one buffer; IPFIX by its own encoder into the same.
  *
  * The header is written last, when the time of sending is known: 24 or 20 bytes are kept free for it.  The two
  * versions tell times by the same two numbers, uptime in the record and (uptime, seconds) in the header.  Version 9
@@ -125,6 +125,19 @@ header_v9(struct netflow_encoder *e, int64_t t_ns)
 	e->since_template++;
 }
 
+/* The time of sending was not known when the message was begun. */
+static size_t
+finish_ipfix(struct netflow_encoder *e, int64_t t_ns)
+{
+	size_t n = ipfix_encode_finish(&e->ipfix);
+
+	e->n = 4;
+	put32(e, (uint32_t)((t_ns + NS_PER_S - 1) / NS_PER_S));
+	e->sequence += e->ipfix.records;
+	e->since_template++;
+	return n;
+}
+
 void
 netflow_encode_flush(struct netflow_encoder *e, int64_t now_ns)
 {
@@ -142,8 +155,10 @@ netflow_encode_flush(struct netflow_encoder *e, int64_t now_ns)
 	e->n = 0;
 	if (e->setup.version == 5)
 		header_v5(e, now_ns);
-	else
+	else if (e->setup.version == 9)
 		header_v9(e, now_ns);
+	else
+		n = finish_ipfix(e, now_ns);
 	e->records += e->flows;
 	e->datagrams++;
 	e->bytes += n;
@@ -270,19 +285,13 @@ sampling_v9(struct netflow_encoder *e)
 }
 
 static void
-templates_v9(struct netflow_encoder *e, int64_t now_ns)
+templates_v9(struct netflow_encoder *e)
 {
-	if (e->templates_sent && e->since_template < e->setup.template_datagrams &&
-	    now_ns - e->template_ns < e->setup.template_s * NS_PER_S && now_ns >= e->template_ns)
-		return;
 	open_set(e, 0);
 	template_v9(e, TEMPLATE_V4, (struct field){8, 4}, (struct field){12, 4});
 	template_v9(e, TEMPLATE_V6, (struct field){27, 16}, (struct field){28, 16});
 	sampling_v9(e);
 	close_set(e);
-	e->templates_sent = true;
-	e->since_template = 0;
-	e->template_ns = now_ns;
 }
 
 static void
@@ -316,6 +325,32 @@ netflow_encode_init(struct netflow_encoder *e, const struct netflow_encode_setup
 		e->setup.template_datagrams = 20;
 	if (e->setup.template_s == 0)
 		e->setup.template_s = 60;
+	(void)ipfix_encode_init(&e->ipfix, IPFIX_PROBE, s->domain, e->out, IPFIX_MESSAGE_UDP);
+}
+
+/* A UDP receiver may have missed them, or come later. */
+static bool
+templates_due(struct netflow_encoder *e, int64_t now_ns)
+{
+	if (e->templates_sent && e->since_template < e->setup.template_datagrams &&
+	    now_ns - e->template_ns < e->setup.template_s * NS_PER_S && now_ns >= e->template_ns)
+		return false;
+	e->templates_sent = true;
+	e->since_template = 0;
+	e->template_ns = now_ns;
+	return true;
+}
+
+static void
+begin_datagram(struct netflow_encoder *e, int64_t now_ns)
+{
+	e->first_ns = now_ns;
+	e->latest_ns = INT64_MIN;
+	e->n = e->setup.version == 5 ? V5_HEADER : V9_HEADER;
+	if (e->setup.version == 9 && templates_due(e, now_ns))
+		templates_v9(e);
+	if (e->setup.version == 10)
+		ipfix_encode_begin(&e->ipfix, (uint32_t)(now_ns / NS_PER_S), e->sequence, templates_due(e, now_ns));
 }
 
 /* A datagram with room for one more record. */
@@ -324,24 +359,31 @@ make_room(struct netflow_encoder *e, bool v4, int64_t now_ns)
 {
 	size_t need = (v4 ? V9_RECORD_V4 : V9_RECORD_V6) + 4 + 3;
 
-	if (e->setup.version == 5 ? e->count == V5_RECORDS : e->n + need > V9_BYTES)
+	if (e->setup.version == 5 ? e->count == V5_RECORDS : e->setup.version == 9 && e->n + need > V9_BYTES)
 		netflow_encode_flush(e, now_ns);
-	if (e->flows > 0)
+	if (e->flows == 0)
+		begin_datagram(e, now_ns);
+}
+
+static void
+record_ipfix(struct netflow_encoder *e, const struct flow *f, int64_t now_ns)
+{
+	const struct flow_extra x = {.in_if = in_if(e, f)};
+
+	if (ipfix_encode_add(&e->ipfix, f, &x))
 		return;
-	e->first_ns = now_ns;
-	e->latest_ns = e->boot_ns;
-	e->n = e->setup.version == 5 ? V5_HEADER : V9_HEADER;
-	if (e->setup.version == 9)
-		templates_v9(e, now_ns);
+	netflow_encode_flush(e, now_ns);
+	begin_datagram(e, now_ns);
+	(void)ipfix_encode_add(&e->ipfix, f, &x); /* an empty message has room */
 }
 
 static void
 add(struct netflow_encoder *e, const struct flow *f, bool v4, int64_t now_ns, uint64_t packets, uint64_t bytes)
 {
 	make_room(e, v4, now_ns);
-	if (f->end_ns > e->latest_ns)
-		e->latest_ns = f->end_ns;
-	if (e->setup.version == 5) {
+	if (e->setup.version == 10) {
+		record_ipfix(e, f, now_ns);
+	} else if (e->setup.version == 5) {
 		record_v5(e, f, (uint32_t)packets, (uint32_t)bytes);
 	} else {
 		unsigned int id = v4 ? TEMPLATE_V4 : TEMPLATE_V6;
@@ -350,6 +392,8 @@ add(struct netflow_encoder *e, const struct flow *f, bool v4, int64_t now_ns, ui
 			open_set(e, id);
 		record_v9(e, f, packets, bytes, v4);
 	}
+	if (f->end_ns > e->latest_ns)
+		e->latest_ns = f->end_ns;
 	e->count++;
 	e->flows++;
 }
@@ -367,9 +411,9 @@ netflow_encode_flow(struct netflow_encoder *e, const struct flow *f, int64_t now
 	if (now_ns < f->end_ns)
 		now_ns = f->end_ns;
 	netflow_encode_time(e, now_ns);
-	if (f->start_ns < e->boot_ns || now_ns - e->boot_ns > UPTIME_MAX_NS - 2 * NS_PER_S)
+	if (e->setup.version != 10 && (f->start_ns < e->boot_ns || now_ns - e->boot_ns > UPTIME_MAX_NS - 2 * NS_PER_S))
 		boot_anew(e, f, now_ns);
-	if (e->setup.version == 9) {
+	if (e->setup.version != 5) {
 		add(e, f, v4, now_ns, packets, bytes);
 		return 0;
 	}

@@ -1,18 +1,20 @@
-/* Flows to export datagrams: NetFlow version 5 (Cisco) and 9 (RFC 3954).
+/* Flows to export datagrams: NetFlow version 5 (Cisco) and 9 (RFC 3954), and IPFIX (RFC 7011) by way of
+ * collector/ipfix_encode.h.
  *
  * Records gather in one datagram, which goes to `send` when it is full, when a second has passed since its first
  * record, and at netflow_encode_flush.  There is no clock inside: now_ns is the time on the flows' own clock,
  * so an old capture gives datagrams that were, by their headers, sent back then.
  *
- * Times in records are milliseconds since the exporter's boot.  boot_ns should lie before the first flow; a flow from
+ * Times in records of versions 5 and 9 are milliseconds since the exporter's boot.  boot_ns should lie before the first flow; a flow from
  * before it, or 49 days behind it, makes the encoder boot anew around it (its own kind of exporter restart).
  *
- * Ownership: the struct lives in the caller's memory and owns nothing.  One thread.
+ * Ownership: the struct lives in the caller's memory, where it must stay, and owns nothing.  One thread.
  */
 #ifndef COLLECTOR_NETFLOW_ENCODE_H
 #define COLLECTOR_NETFLOW_ENCODE_H
 
 #include "collector/flow.h"
+#include "collector/ipfix_encode.h"
 
 enum {
 	NETFLOW_ENCODE_BYTES = 1464,       /* the largest datagram: 30 records of version 5; fits an Ethernet frame */
@@ -23,13 +25,13 @@ enum {
 typedef void netflow_send(void *ctx, const uint8_t *p, size_t n, size_t records, int64_t now_ns);
 
 struct netflow_encode_setup {
-	unsigned int version; /* 5 or 9 */
-	uint32_t domain;      /* v9: source id; v5: engine type << 8 | engine id */
+	unsigned int version; /* 5, 9 or 10 */
+	uint32_t domain;      /* observation domain, v9: source id; v5: engine type << 8 | engine id */
 	uint32_t sampling;    /* 1 packet in n was counted; 0 and 1: all of them */
 	int64_t boot_ns;
 	const uint32_t *in_if; /* ifIndex by flow.exporter, in_if_n of them; borrowed */
 	size_t in_if_n;
-	unsigned int template_datagrams, template_s; /* v9: templates again after so many; 0: 20 and 60 */
+	unsigned int template_datagrams, template_s; /* templates again after so many; 0: 20 and 60 */
 };
 
 struct netflow_encoder {
@@ -37,6 +39,7 @@ struct netflow_encoder {
 	netflow_send *send;
 	void *ctx;
 	int64_t boot_ns;
+	struct ipfix_encoder ipfix; /* writes to out */
 	uint8_t out[NETFLOW_ENCODE_BYTES];
 	size_t n;              /* bytes in it; 0: no datagram begun */
 	unsigned int count;    /* records for the header, with those of templates */
@@ -44,7 +47,7 @@ struct netflow_encoder {
 	size_t set;            /* v9: where the open data set begins; 0: none */
 	unsigned int set_id;
 	int64_t first_ns, latest_ns; /* of the datagram: when its first record came, and the latest time in it */
-	uint32_t sequence;     /* v5: flows before this datagram; v9: datagrams */
+	uint32_t sequence;     /* v5, IPFIX: flows before this datagram; v9: datagrams */
 	unsigned int since_template;
 	int64_t template_ns;
 	bool templates_sent;

@@ -321,6 +321,41 @@ test_long(void **state)
 	assert_true((int64_t)at32(0, 8) * S + (int64_t)at32(0, 12) - ((int64_t)at32(0, 4) - (int64_t)at32(0, 52)) * MS == f.end_ns);
 }
 
+/* IPFIX: sequence by records, the time of sending in the header, templates at once and again. */
+static void
+test_ipfix(void **state)
+{
+	struct netflow_encoder e;
+	size_t records = 0, with_templates = 0;
+
+	(void)state;
+	start(&e, 10, 1);
+	for (int i = 0; i < 700; i++) {
+		struct flow f = i % 3 == 0 ? query6() : query();
+
+		f.start_ns -= 86400 * S; /* before any boot: no matter here */
+		assert_int_equal(netflow_encode_flow(&e, &f, f.seen_ns), 0);
+	}
+	netflow_encode_flush(&e, T0 + 17 * S + 2 * MS);
+	assert_in_range(out.n, 21, KEPT);
+	for (size_t i = 0; i < out.n; i++) {
+		struct cursor c = cursor_view(out.p[i], out.bytes[i]);
+
+		assert_in_range(out.bytes[i], 100, 1400);
+		assert_int_equal(cursor_u16(&c), 10);
+		assert_int_equal(cursor_u16(&c), out.bytes[i]);
+		assert_int_equal(cursor_u32(&c), T0 / S + (i + 1 < out.n ? 16 : 18));
+		assert_int_equal(cursor_u32(&c), records);
+		assert_int_equal(cursor_u32(&c), 0x0102);
+		assert_int_equal(cursor_u16(&c) == 2, i % 20 == 0);
+		with_templates += i % 20 == 0;
+		records += out.records[i];
+	}
+	assert_int_equal(records, 700);
+	assert_true(with_templates >= 2);
+	assert_int_equal(e.records, 700);
+}
+
 int
 main(void)
 {
@@ -328,6 +363,7 @@ main(void)
 		cmocka_unit_test(test_v5_bytes), cmocka_unit_test(test_v9_bytes), cmocka_unit_test(test_v5_split),
 		cmocka_unit_test(test_v5_no_v6), cmocka_unit_test(test_v5_sequence), cmocka_unit_test(test_v9_templates),
 		cmocka_unit_test(test_waiting), cmocka_unit_test(test_boot), cmocka_unit_test(test_long),
+		cmocka_unit_test(test_ipfix),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
