@@ -315,7 +315,7 @@ encode_init(struct probe *p, int64_t boot_ns)
 static void
 encode_time(struct probe *p)
 {
-	if (p->booted)
+	if (p->booted && meter_now(p->meter) != 0)
 		netflow_encode_time(&p->netflow, meter_now(p->meter));
 }
 
@@ -332,6 +332,19 @@ on_record(void *ctx, const struct flow *f)
 	struct probe *p = ctx;
 
 	(void)netflow_encode_flow(&p->netflow, f, f->seen_ns);
+}
+
+/* A record of a file goes on as it is: scaled up already, so no sampling of ours may scale it again. */
+static void
+pass_record(struct probe *p, const struct flow *f)
+{
+	struct flow copy = *f;
+
+	copy.sampling = 1;
+	if (!p->booted)
+		encode_init(p, f->start_ns - 60 * NS_PER_S);
+	p->passed++;
+	on_record(p, &copy);
 }
 
 static void
@@ -412,14 +425,8 @@ meter_block(struct probe *p, const struct block *b)
 			encode_init(p, p->batch.flow[0].start_ns - 60 * NS_PER_S);
 		meter_flows(p->meter, p->batch.flow, p->batch.n);
 	}
-	for (size_t i = 0; i < b->flows.n; i++) {
-		const struct flow *f = &b->flows.flow[i];
-
-		if (!p->booted)
-			encode_init(p, f->start_ns - 60 * NS_PER_S);
-		p->passed++;
-		on_record(p, f);
-	}
+	for (size_t i = 0; i < b->flows.n; i++)
+		pass_record(p, &b->flows.flow[i]);
 	if (b->now_ns != 0)
 		meter_time(p->meter, b->now_ns);
 	encode_time(p);

@@ -128,11 +128,13 @@ else
 	echo "skip probe: nfcapd: not installed"
 fi
 
-if command -v nfacctd >/dev/null; then
-	for v in $versions; do
-		port=$(free_port)
-		rm -f acct.csv
-		cat >acct.conf <<END
+# nfacctd_gets LINES ARGS...: the same against nfacctd, until it has written that many rows to acct.csv
+nfacctd_gets() {
+	local port lines=$1
+	shift
+	port=$(free_port)
+	rm -f acct.csv
+	cat >acct.conf <<END
 nfacctd_ip: 127.0.0.1
 nfacctd_port: $port
 nfacctd_renormalize: true
@@ -143,14 +145,20 @@ print_output_file: $dir/acct.csv
 print_refresh_time: 1
 daemonize: false
 END
-		nfacctd -f acct.conf >acct.log 2>&1 &
-		pid=$!
-		listening "$port" || not_ok "nfacctd starts" "$(cat acct.log)"
-		"$damp" probe -q -r "$capture" --version "$v" --to "127.0.0.1:$port"
-		for _ in $(seq 60); do [ "$(wc -l 2>/dev/null <acct.csv)" = 3 ] && break; sleep 0.1; done
-		stop -INT
+	nfacctd -f acct.conf >acct.log 2>&1 &
+	pid=$!
+	listening "$port" || not_ok "nfacctd starts" "$(cat acct.log)"
+	"$damp" probe -q --to "127.0.0.1:$port" "$@"
+	for _ in $(seq 60); do [ "$(sed 1d acct.csv 2>/dev/null | wc -l)" = "$lines" ] && break; sleep 0.1; done
+	stop -INT
+}
+if command -v nfacctd >/dev/null; then
+	for v in $versions; do
+		nfacctd_gets 2 -r "$capture" --version "$v"
 		same "version $v: nfacctd has both flows" "$(sed 1d acct.csv 2>/dev/null | sort)" "10.53.0.1,10.9.1.155,53,14068,udp,300,415700
 10.9.1.155,10.53.0.1,14068,53,udp,100,6500"
+		nfacctd_gets 2 -r "$capture" --version "$v" --sampling 10 --inactive 5m
+		same "version $v: nfacctd scales by the sampling" "$(sed 1d acct.csv 2>/dev/null | awk -F, '{ n += $6 } END { print n }')" 400
 	done
 else
 	echo "skip probe: nfacctd: not installed"
