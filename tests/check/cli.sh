@@ -21,11 +21,11 @@ holds() { if eval "$2"; then ok "$1"; else not_ok "$1" "$2" "$(tail -n 5 "$dir/e
 # --- help and mistakes ------------------------------------------------------------------------------------
 
 commands=$("$damp" --help | sed -nE 's/^  damp ([a-z-]+) .*/\1/p')
-holds "help lists the commands" '[ "$(wc -w <<<"$commands")" = 9 ]'
+holds "help lists the commands" '[ "$(wc -w <<<"$commands")" = 10 ]'
 declare -A needs=([replay]="--config --networks --resolvers --geoip --key --alerts --rules-dir --html --stats --threads --quiet --verbose --no-color"
 	[run]="--config --interface --alerts" [why]="--config --networks" [rules]="--format --list --policy --ttl --incident --output"
 	[probe]="--interface --read --to --active --inactive --fragments --sampling --max-flows --domain --filter --rate --quiet"
-	[verify]="--key --threads" [keygen]="--output" [check-config]="" [help]="")
+	[verify]="--key --threads" [keygen]="--output" [check-config]="" [help]="" [flows]="")
 for c in $commands; do
 	out=$("$damp" "$c" --help 2>"$dir/err" </dev/null); rc=$?
 	missing=
