@@ -3,9 +3,7 @@
  * One thread.  The only clock in here paces the datagrams of a file, which would come faster than a receiver
  * empties its socket; all times in the export are those of the packets.
  */
-#include <errno.h>
 #include <net/if.h>
-#include <netdb.h>
 #include <pcap/pcap.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -13,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -24,17 +20,17 @@
 #include "collector/netflow_encode.h"
 #include "damp.h"
 #include "damp_commands.h"
+#include "damp_send.h"
 
 enum {
-	TO_MAX = 16, FILES_MAX = 64, FILTER_LINKS = 8,
+	FILES_MAX = 64, FILTER_LINKS = 8,
 	SLICE = 1024, SLICE_FLOWS = SLICE + 256,
 	FILE_RATE = 2000,  /* datagrams a second: 60 000 records */
-	BURST = 8,         /* datagrams that may follow at once after a pause */
 	DAMAGE_TOLD = 8,
 };
 
 struct options {
-	const char *to[TO_MAX], *interface[SOURCE_LIVE_MAX], *file[FILES_MAX], *filter;
+	const char *to[SEND_MAX], *interface[SOURCE_LIVE_MAX], *file[FILES_MAX], *filter;
 	size_t to_n, interfaces_n, files_n;
 	unsigned int version;
 	double active_s, inactive_s;
@@ -112,7 +108,7 @@ take_probe(void *ctx, const char *name, const char *key, const char *value)
 
 	(void)key;
 	if (strcmp(name, "to") == 0)
-		return take_name(name, value, o->to, &o->to_n, TO_MAX);
+		return take_name(name, value, o->to, &o->to_n, SEND_MAX);
 	if (strcmp(name, "interface") == 0)
 		return take_name(name, value, o->interface, &o->interfaces_n, SOURCE_LIVE_MAX);
 	if (strcmp(name, "read") == 0)
@@ -158,110 +154,6 @@ check_options(const struct options *o)
 	else
 		return EXIT_OK;
 	return EXIT_USAGE;
-}
-
-/* --- sending ------------------------------------------------------------------------------------------------- */
-
-struct sender {
-	int fd[TO_MAX];
-	size_t n;
-	uint64_t rate;      /* datagrams a second; 0: no limit */
-	int64_t next_ns;    /* of the monotonic clock: when the next may go */
-	uint64_t failed;    /* datagrams, of all destinations */
-	int error;          /* errno of the last of them */
-};
-
-static void
-pace(struct sender *s)
-{
-	int64_t step = NS_PER_S / (int64_t)s->rate, now;
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	now = (int64_t)ts.tv_sec * NS_PER_S + ts.tv_nsec;
-	if (s->next_ns < now - BURST * step)
-		s->next_ns = now - BURST * step;
-	if (s->next_ns > now) {
-		ts = (struct timespec){s->next_ns / NS_PER_S, s->next_ns % NS_PER_S};
-		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
-	}
-	s->next_ns += step;
-}
-
-static void
-send_datagram(void *ctx, const uint8_t *p, size_t n, size_t records, int64_t now_ns)
-{
-	struct sender *s = ctx;
-
-	(void)records;
-	(void)now_ns;
-	if (s->rate > 0)
-		pace(s);
-	for (size_t i = 0; i < s->n; i++) {
-		ssize_t sent = send(s->fd[i], p, n, MSG_NOSIGNAL);
-
-		/* a connected socket tells here that the datagram before was refused */
-		if (sent < 0 && errno == ECONNREFUSED) {
-			s->failed++;
-			s->error = errno;
-			sent = send(s->fd[i], p, n, MSG_NOSIGNAL);
-		}
-		if (sent < 0) {
-			s->failed++;
-			s->error = errno;
-		}
-	}
-}
-
-/* "host:port" or "[v6]:port". */
-static bool
-split_to(const char *to, char *host, size_t host_size, const char **port)
-{
-	const char *end = to[0] == '[' ? strchr(to, ']') : strchr(to, ':');
-	size_t n;
-
-	if (end == NULL || (to[0] == '[' && end[1] != ':'))
-		return false;
-	*port = to[0] == '[' ? end + 2 : end + 1;
-	to += to[0] == '[';
-	n = (size_t)(end - to);
-	if (n == 0 || n >= host_size || **port == '\0' || strspn(*port, "0123456789") != strlen(*port))
-		return false;
-	memcpy(host, to, n);
-	host[n] = '\0';
-	return true;
-}
-
-static int
-connect_to(const char *to)
-{
-	struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICSERV}, *list, *a;
-	char host[256];
-	const char *port;
-	int fd = -1, err;
-
-	if (!split_to(to, host, sizeof(host), &port)) {
-		complain("--to: '%s' is not HOST:PORT, such as 192.0.2.1:2055 or [2001:db8::1]:4739", to);
-		return -1;
-	}
-	err = getaddrinfo(host, port, &hints, &list);
-	if (err != 0) {
-		complain("--to %s: %s", to, gai_strerror(err));
-		return -1;
-	}
-	for (a = list; a != NULL && fd < 0; a = a->ai_next) {
-		fd = socket(a->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-		if (fd >= 0 && connect(fd, a->ai_addr, a->ai_addrlen) < 0) {
-			err = errno;
-			close(fd);
-			errno = err;
-			fd = -1;
-		}
-	}
-	if (fd < 0)
-		complain("--to %s: %s", to, strerror(errno));
-	freeaddrinfo(list);
-	return fd;
 }
 
 /* --- a run ------------------------------------------------------------------------------------------------------ */
@@ -558,11 +450,9 @@ probe_open(struct probe *p)
 		.inactive_ns = (int64_t)(o->inactive_s * 1e9), .sampling = (uint32_t)o->sampling, .fragments = o->fragments};
 
 	p->sender.rate = o->rate_given ? o->rate : o->files_n > 0 ? FILE_RATE : 0;
-	for (size_t i = 0; i < o->to_n; i++, p->sender.n++) {
-		p->sender.fd[i] = connect_to(o->to[i]);
-		if (p->sender.fd[i] < 0)
+	for (size_t i = 0; i < o->to_n; i++)
+		if (!sender_add(&p->sender, o->to[i]))
 			return false;
-	}
 	if (getrandom(&s.seed, sizeof(s.seed), 0) != sizeof(s.seed))
 		s.seed = (uint64_t)getpid();
 	/* a file gives the same samples each time */
@@ -579,8 +469,7 @@ probe_open(struct probe *p)
 static void
 probe_close(struct probe *p)
 {
-	for (size_t i = 0; i < p->sender.n; i++)
-		close(p->sender.fd[i]);
+	sender_done(&p->sender);
 	for (size_t i = 0; i < p->filter.n; i++)
 		pcap_freecode(&p->filter.list[i].program);
 	flow_batch_done(&p->batch);
