@@ -98,6 +98,9 @@ print(s["packets"], s["bytes"] - 14 * s["packets"])')"
 		same "version $v: mixed traffic, every packet and byte" "$(total)" "$packets $bytes 0"
 		grep -q '2001:db8:64:' flows.txt || not_ok "version $v: IPv6 flows"
 	done
+	cp nf/nfcapd.2* recorded
+	nfcapd_gets -r recorded --sampling 10
+	same "records of a file go on as they are" "$(total)" "$packets $bytes 0"
 	nfcapd_gets -r mix.pcap --version 9 --max-flows 64 --active 1s --inactive 500ms
 	same "a cache of 64: every packet and byte" "$(total)" "$packets $bytes 0"
 	says "a cache of 64: told" '[0-9]+ flows exported early' said
