@@ -62,6 +62,8 @@ static const struct command {
 		"  damp flows -s dstip/bytes FILE                  who receives most\n"
 		"  damp flows -s record/bpp -f 'src port 53' FILE  large answers of the DNS\n"
 		"  damp flows -A srcip/24,dstport -O bytes FILE    sums by network and port\n"},
+	{"report", command_report, USE_REPORT, "TYPE [options] FILE...", "a table of flows by flow-report's names, such as ip-address",
+		"--list names the types.\n"},
 	{"why", command_why, USE_TRAFFIC, "HOST [options] FILE...",
 		"every signal of one host, and why there is an alert or none", NULL},
 	{"probe", command_probe, USE_PROBE, "-i IF | -r FILE --to HOST:PORT", "meter packets and export flow records: NetFlow 5, 9, IPFIX",

@@ -378,6 +378,10 @@ run(struct flows *f)
 	status = flow_input_read(&f->in, &f->totals);
 	if (status == EXIT_USAGE)
 		return status;
+	if (status == EXIT_FAILED && f->totals.records == 0) {
+		buf_reset(&f->out.sink.buf);
+		return status;
+	}
 	if (f->totals.records_matched == 0) {
 		complain(f->totals.records == 0 ? "there are no flows" : "no flows match");
 	} else {

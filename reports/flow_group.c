@@ -264,37 +264,50 @@ middle(const struct flow_groups *g)
 	return v[n / 2];
 }
 
-/* Half of the rows become part of the others; where all are alike, every second of them. */
+/* Takes those above the cut, or those at it, out of the table while there is room. */
+static size_t
+keep_rows(struct flow_groups *g, unsigned char *dense, size_t kept, size_t room, uint64_t cut, bool above)
+{
+	for (size_t i = 0; i < g->cap && kept < room; i++) {
+		struct flow_row *r = row_at(g, i);
+		uint64_t v = kept_by(g, r);
+
+		if (r->tag == 0 || (above ? v <= cut : v != cut))
+			continue;
+		memcpy(dense + kept++ * g->stride, r, g->stride);
+		r->tag = 0;
+	}
+	return kept;
+}
+
+/* The larger half of the rows stays, the rest becomes part of the others.  Those above the cut come first, so
+ * that many rows of one size cannot push a large one out. */
 static void
 fold(struct flow_groups *g)
 {
 	uint64_t cut = middle(g);
-	size_t kept = 0, room = g->limit / 8 * 5, left;
+	size_t kept = 0, room = g->limit / 8 * 5;
 	unsigned char *dense = malloc(room * g->stride);
 
-	for (size_t i = 0; i < g->cap; i++) {
-		struct flow_row *r = row_at(g, i);
-		uint64_t v = kept_by(g, r);
-
-		if (r->tag == 0)
-			continue;
-		if (dense != NULL && kept < room && (v > cut || (v == cut && (r->tag & 2) != 0))) {
-			memcpy(dense + kept++ * g->stride, r, g->stride);
-		} else {
-			flow_sums_join(&g->others, &r->sums);
+	if (dense != NULL) {
+		kept = keep_rows(g, dense, 0, room, cut, true);
+		if (kept < g->limit / 2)
+			kept = keep_rows(g, dense, kept, g->limit / 2, cut, false);
+	}
+	for (size_t i = 0; i < g->cap; i++)
+		if (row_at(g, i)->tag != 0) {
+			flow_sums_join(&g->others, &row_at(g, i)->sums);
 			g->folded++;
 		}
-	}
-	left = kept;
 	memset(g->row, 0, g->cap * g->stride);
 	if (dense != NULL)
-		move_rows(g, dense, left);
-	g->n = left;
+		move_rows(g, dense, kept);
+	g->n = kept;
 	free(dense);
 }
 
 static struct flow_row *
-find(struct flow_groups *g, const uint64_t *key, uint64_t hash, const struct flow *w, const struct flow_extra *x)
+find(struct flow_groups *g, const uint64_t *key, uint64_t hash, const struct flow_extra *x)
 {
 	uint32_t tag = tag_of(hash);
 	size_t i = hash & (g->cap - 1);
@@ -314,7 +327,6 @@ find(struct flow_groups *g, const uint64_t *key, uint64_t hash, const struct flo
 	}
 	g->n++;
 	r->tag = tag;
-	r->proto = w->proto;
 	r->tos = x != NULL ? x->tos : 0;
 	memcpy(r->key, key, g->words * sizeof(*key));
 	return r;
@@ -339,7 +351,7 @@ flow_groups_add(struct flow_groups *g, const struct flow *w, const struct flow_e
 		for (size_t i = 0; i < many * g->keys; i++) {
 			uint32_t at = pick[from + i / g->keys];
 			const struct flow_extra *e = x != NULL ? &x[at] : NULL;
-			struct flow_row *r = find(g, key[i], hash[i], &w[at], e);
+			struct flow_row *r = find(g, key[i], hash[i], e);
 
 			add(&r->sums, &w[at], flows_of(e));
 			r->tcp_flags |= w[at].tcp_flags;
@@ -376,11 +388,21 @@ flow_groups_folded(const struct flow_groups *g)
 struct ranked {
 	const struct flow_row *row;
 	uint64_t value, bytes;
-	size_t key_bytes;
 };
 
+/* Addresses as they read, numbers as they count. */
 static int
-compare_ranked(const void *a, const void *b)
+compare_keys(const struct flow_fields *k, const uint64_t *a, const uint64_t *b)
+{
+	int c = memcmp(a, b, k->numbers * sizeof(*a));
+
+	for (size_t i = k->numbers; c == 0 && i < k->words; i++)
+		c = a[i] < b[i] ? -1 : a[i] > b[i];
+	return c;
+}
+
+static int
+compare_ranked(const void *a, const void *b, void *key)
 {
 	const struct ranked *x = a, *y = b;
 
@@ -388,12 +410,12 @@ compare_ranked(const void *a, const void *b)
 		return x->value > y->value ? -1 : 1;
 	if (x->bytes != y->bytes)
 		return x->bytes > y->bytes ? -1 : 1;
-	return memcmp(x->row->key, y->row->key, x->key_bytes);
+	return compare_keys(key, x->row->key, y->row->key);
 }
 
 /* heap[0] is the last of those kept. */
 static void
-sift(struct ranked *heap, size_t n, size_t at)
+sift(struct ranked *heap, size_t n, size_t at, struct flow_fields *k)
 {
 	for (;;) {
 		size_t child = 2 * at + 1;
@@ -401,9 +423,9 @@ sift(struct ranked *heap, size_t n, size_t at)
 
 		if (child >= n)
 			return;
-		if (child + 1 < n && compare_ranked(&heap[child + 1], &heap[child]) > 0)
+		if (child + 1 < n && compare_ranked(&heap[child + 1], &heap[child], k) > 0)
 			child++;
-		if (compare_ranked(&heap[child], &t) <= 0)
+		if (compare_ranked(&heap[child], &t, k) <= 0)
 			return;
 		heap[at] = heap[child];
 		heap[child] = t;
@@ -415,11 +437,12 @@ static size_t
 collect(const struct flow_groups *g, enum flow_order o, size_t top, struct ranked *list,
     bool (*skip)(const struct flow_fields *k, const struct flow_row *r))
 {
+	struct flow_fields key = g->key[0];
 	size_t n = 0;
 
 	for (size_t i = 0; i < g->cap; i++) {
 		const struct flow_row *r = row_at(g, i);
-		struct ranked one = {r, 0, r->sums.bytes, g->words * sizeof(uint64_t)};
+		struct ranked one = {r, 0, r->sums.bytes};
 
 		if (r->tag == 0 || (skip != NULL && skip(&g->key[0], r)))
 			continue;
@@ -427,11 +450,11 @@ collect(const struct flow_groups *g, enum flow_order o, size_t top, struct ranke
 		if (n < top) {
 			list[n++] = one;
 			if (n == top)
-				for (size_t k = n / 2; k-- > 0;)
-					sift(list, n, k);
-		} else if (compare_ranked(&one, &list[0]) < 0) {
+				for (size_t at = n / 2; at-- > 0;)
+					sift(list, n, at, &key);
+		} else if (compare_ranked(&one, &list[0], &key) < 0) {
 			list[0] = one;
-			sift(list, n, 0);
+			sift(list, n, 0, &key);
 		}
 	}
 	return n;
@@ -444,6 +467,7 @@ flow_groups_rank(const struct flow_groups *g, enum flow_order o, size_t top,
 	size_t room = top > 0 && top < g->n ? top : g->n;
 	struct ranked *list = room > 0 ? malloc(room * sizeof(*list)) : NULL;
 	const struct flow_row **out = room > 0 ? malloc(room * sizeof(*out)) : NULL;
+	struct flow_fields key = g->key[0];
 
 	*n = room;
 	if (list == NULL || out == NULL) {
@@ -452,7 +476,7 @@ flow_groups_rank(const struct flow_groups *g, enum flow_order o, size_t top,
 		return NULL;
 	}
 	*n = collect(g, o, room, list, skip);
-	qsort(list, *n, sizeof(*list), compare_ranked);
+	qsort_r(list, *n, sizeof(*list), compare_ranked, &key);
 	for (size_t i = 0; i < *n; i++)
 		out[i] = list[i].row;
 	free(list);

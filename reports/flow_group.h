@@ -40,8 +40,8 @@ uint64_t flow_sums_value(const struct flow_sums *s, enum flow_order o);
 
 struct flow_row {
 	uint32_t tag;    /* of the hash; 0: empty */
-	uint8_t tcp_flags, tos, proto; /* flags of all, the rest of the first */
-	uint8_t unused;
+	uint8_t tcp_flags, tos; /* flags of all, tos of the first */
+	uint8_t unused[2];
 	struct flow_sums sums;
 	uint64_t key[];
 };

@@ -143,16 +143,16 @@ flow_stat_parse(struct flow_stat *t, const char *text, const char *record, char 
 
 /* --- rows --------------------------------------------------------------------------------------------------------- */
 
-static bool
-is_as_trans(const struct flow_fields *k, const struct flow_row *r)
+bool
+flow_row_as_trans(const struct flow_fields *k, const struct flow_row *r)
 {
 	return k->part[0].field->kind == FIELD_AS && flow_fields_number(k, 0, r->key) == AS_TRANS;
 }
 
-static bool
-is_no_as_trans(const struct flow_fields *k, const struct flow_row *r)
+bool
+flow_row_as_known(const struct flow_fields *k, const struct flow_row *r)
 {
-	return !is_as_trans(k, r);
+	return !flow_row_as_trans(k, r);
 }
 
 static double
@@ -241,7 +241,7 @@ stat_line(struct buf *out, const struct flow_style *s, const struct flow_stat *t
 	cell.wide = s->wide || s->format == FORMAT_CSV || s->format == FORMAT_JSON;
 	/* protocols as such are numbers here, with their name in front */
 	cell.plain = s->plain || k->part[0].field->kind == FIELD_PROTO;
-	said = is_as_trans(k, r) ? "AS_TRANS (unknown)" : flow_cell_text(&cell, k, 0, r->key, value);
+	said = flow_row_as_trans(k, r) ? "AS_TRANS (unknown)" : flow_cell_text(&cell, k, 0, r->key, value);
 	cell.plain = s->plain;
 	if (t->by_proto || k->part[0].field->kind == FIELD_PROTO)
 		(void)flow_cell_text(&cell, k, t->by_proto ? 1 : 0, r->key, proto);
@@ -297,8 +297,8 @@ flow_stat_print(struct flow_sink *to, const struct flow_style *s, const struct f
 
 	for (size_t o = 0; o < t->orders; o++) {
 		size_t n, trans = 0;
-		const struct flow_row **row = flow_groups_rank(g, t->order[o], top, t->record ? NULL : is_as_trans, &n);
-		const struct flow_row **unknown = t->record ? NULL : flow_groups_rank(g, t->order[o], 0, is_no_as_trans, &trans);
+		const struct flow_row **row = flow_groups_rank(g, t->order[o], top, t->record ? NULL : flow_row_as_trans, &n);
+		const struct flow_row **unknown = t->record ? NULL : flow_groups_rank(g, t->order[o], 0, flow_row_as_known, &trans);
 
 		if ((row == NULL && n > 0) || (unknown == NULL && trans > 0)) {
 			free(row);

@@ -43,6 +43,10 @@ int flow_stat_parse(struct flow_stat *t, const char *text, const char *record, c
 /* The names that "-s" knows, for help: NULL behind the last. */
 const char *flow_stat_name(size_t i);
 
+/* Whether the first field of a row's key is AS_TRANS, or not: for flow_groups_rank to leave out. */
+bool flow_row_as_trans(const struct flow_fields *k, const struct flow_row *r);
+bool flow_row_as_known(const struct flow_fields *k, const struct flow_row *r);
+
 /* All its orders, `top` rows each (0: all).  0 or ERR_NOMEM. */
 int flow_stat_print(struct flow_sink *to, const struct flow_style *s, const struct flow_stat *t,
     const struct flow_groups *g, size_t top, const struct flow_totals *totals);

@@ -426,8 +426,7 @@ flow_text_record(struct buf *out, const struct flow_style *s, const struct flow_
 {
 	static const struct addr nowhere = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}};
 	struct flow w = {.src = nowhere, .dst = nowhere, .start_ns = r->sums.first_ns, .end_ns = r->sums.last_ns, .seen_ns = r->sums.last_ns,
-		.packets = r->sums.packets, .bytes = r->sums.bytes, .sampling = 1, .tcp_flags = r->tcp_flags, .flags = FLOW_RECORD,
-		.proto = r->proto};
+		.packets = r->sums.packets, .bytes = r->sums.bytes, .sampling = 1, .tcp_flags = r->tcp_flags, .flags = FLOW_RECORD};
 	struct flow_extra x = {.flows = r->sums.flows, .tos = r->tos};
 
 	flow_fields_unpack(k, r->key, &w, &x);
