@@ -31,8 +31,10 @@ enum {
 
 struct slice {
 	const struct block *block;
-	size_t first, count, done; /* packets; done: decoded before the batch was full */
+	size_t first, count, done; /* packets or records; done: decoded before the batch was full */
 	struct flow_batch batch;
+	const struct flow *flow;   /* the batch's, or a stretch of the block's own */
+	size_t n;
 	struct flow_key *key;
 	struct decode_stats stats;
 	struct shard_items items[SHARDS]; /* by group of shards; several threads only */
@@ -109,11 +111,25 @@ grouped(const struct pipeline *p)
 static void
 decode_slice(struct pipeline *p, struct slice *s)
 {
-	flow_batch_reset(&s->batch);
-	s->done = packets_decode(s->block, s->first, s->count, &s->batch, &s->stats);
-	engine_keys(p->engine, s->batch.flow, s->batch.n, s->key);
+	if (s->block->n > 0) {
+		flow_batch_reset(&s->batch);
+		s->done = packets_decode(s->block, s->first, s->count, &s->batch, &s->stats);
+		s->flow = s->batch.flow;
+		s->n = s->batch.n;
+	} else {
+		s->done = s->n = s->count < SLICE ? s->count : SLICE;
+		s->flow = s->block->flows.flow + s->first;
+	}
+	engine_keys(p->engine, s->flow, s->n, s->key);
 	if (grouped(p))
-		shards_split(s->batch.flow, s->key, s->batch.n, groups_of(p), s->items);
+		shards_split(s->flow, s->key, s->n, groups_of(p), s->items);
+}
+
+/* Packets or records: a block has one or the other. */
+static size_t
+block_units(const struct block *b)
+{
+	return b->n > 0 ? b->n : b->flows.n;
 }
 
 static void
@@ -132,6 +148,8 @@ begin_input(struct pipeline *p, const struct block *b)
 {
 	if (b->n > 0 && b->packet[0].t_ns != 0)
 		engine_restart(p->engine, b->packet[0].t_ns);
+	else if (b->n == 0 && b->flows.n > 0)
+		engine_restart(p->engine, flow_time(&b->flows.flow[0]));
 }
 
 /* --- one thread --------------------------------------------------------------------------------------- */
@@ -140,11 +158,11 @@ begin_input(struct pipeline *p, const struct block *b)
 static void
 ingest_slice(struct pipeline *p, struct slice *s)
 {
-	for (size_t i = 0; i < s->batch.n;) {
-		struct engine_run run = engine_begin(p->engine, s->batch.flow + i, s->batch.n - i);
+	for (size_t i = 0; i < s->n;) {
+		struct engine_run run = engine_begin(p->engine, s->flow + i, s->n - i);
 
 		i += run.skip;
-		engine_ingest(p->engine, s->batch.flow + i, s->key + i, run.n);
+		engine_ingest(p->engine, s->flow + i, s->key + i, run.n);
 		i += run.n;
 	}
 	add_stats(&p->totals.decode, &s->stats);
@@ -172,8 +190,8 @@ run_single(struct pipeline *p, struct source *s, const struct pipeline_events *e
 	while ((n = source_read(s, b)) >= 0) {
 		if (first)
 			begin_input(p, b);
-		first = false;
-		work_through(p, &r->slice[0], b, 0, b->n);
+		first = first && block_units(b) == 0;
+		work_through(p, &r->slice[0], b, 0, block_units(b));
 		if (b->now_ns != 0)
 			engine_advance(p->engine, b->now_ns);
 		if (ev->pause(ev->ctx, s))
@@ -204,18 +222,19 @@ lock_reading(struct pipeline *p)
 	pthread_mutex_lock(&p->read_lock);
 }
 
-/* Puts the slices of a block that was just read at the end of the round. */
+/* Puts the slices of a block that was just read at the end of the round.  Records may be more than the slices
+ * of a block hold: what is left of the last one is worked through by hand. */
 static size_t
 cut_slices(struct round *round, struct reader *r, const struct block *b)
 {
-	size_t n = 0;
+	size_t n = 0, units = block_units(b);
 
-	for (size_t first = 0; first < b->n; first += SLICE, n++) {
+	for (size_t first = 0; first < units && n < BLOCK_SLICES; first += SLICE, n++) {
 		struct slice *s = &r->slice[r->slices_n++];
 
 		s->block = b;
 		s->first = first;
-		s->count = b->n - first < SLICE ? b->n - first : SLICE;
+		s->count = units - first < SLICE || n == BLOCK_SLICES - 1 ? units - first : SLICE;
 		round->order[round->order_n++] = s;
 	}
 	return n;
@@ -254,7 +273,7 @@ read_and_decode(struct pipeline *p, unsigned int thread)
 	n = cut_slices(round, r, b);
 	round->now_ns = b->now_ns;
 	/* what is there of a live source now is worked on now, before the next packets are waited for */
-	if (b->now_ns != 0 || b->n == 0)
+	if (b->now_ns != 0 || block_units(b) == 0)
 		p->reading = false;
 	full = ++round->blocks_n == ROUND_BLOCKS || !p->reading;
 	atomic_fetch_add(&round->decoding, 1);
@@ -287,7 +306,7 @@ take_groups(struct pipeline *p, unsigned int thread)
 		for (size_t i = 0; i < p->plan_n; i++) {
 			struct slice *s = p->plan[i].slice;
 
-			engine_work(p->engine, s->batch.flow, s->key, p->plan[i].from, p->plan[i].to, &s->items[g]);
+			engine_work(p->engine, s->flow, s->key, p->plan[i].from, p->plan[i].to, &s->items[g]);
 		}
 		if (atomic_fetch_add(&p->groups_done, 1) + 1 == groups)
 			tell_done(p);
@@ -382,10 +401,10 @@ ingest_round(struct pipeline *p, struct round *round)
 	for (size_t k = 0; k < round->order_n; k++) {
 		struct slice *s = round->order[k];
 
-		for (size_t i = 0; i < s->batch.n;) {
-			if (!engine_same_tick(p->engine, &s->batch.flow[i]) || p->plan_n == PLAN)
+		for (size_t i = 0; i < s->n;) {
+			if (!engine_same_tick(p->engine, &s->flow[i]) || p->plan_n == PLAN)
 				execute_plan(p);
-			struct engine_run run = engine_begin(p->engine, s->batch.flow + i, s->batch.n - i);
+			struct engine_run run = engine_begin(p->engine, s->flow + i, s->n - i);
 
 			i += run.skip;
 			if (run.n > 0)

@@ -102,8 +102,11 @@ same_key(const struct exporter_key *a, const struct exporter_key *b)
 static struct exporter *
 shared(struct exporters *e)
 {
+	struct exporter *x = row(e, e->n - 1);
+
 	e->full++;
-	return row(e, e->n - 1);
+	x->shared = true;
+	return x;
 }
 
 static void
@@ -168,19 +171,120 @@ exporters_full(const struct exporters *e)
 }
 
 void
+exporters_sum(const struct exporters *e, uint64_t sum[EXPORTER_COUNTS])
+{
+	for (uint32_t i = 0; i < e->n; i++)
+		for (int c = 0; c < EXPORTER_COUNTS; c++)
+			sum[c] += row(e, i)->count[c];
+}
+
+/* --- sequence numbers ------------------------------------------------------------------------------------ */
+
+static bool
+sequence_is_recent(const struct exporter *e, uint32_t got)
+{
+	for (unsigned int i = 0; i < e->recent_n; i++)
+		if (e->sequence_recent[i] == got)
+			return true;
+	return false;
+}
+
+static void
+sequence_remember(struct exporter *e, uint32_t got)
+{
+	e->sequence_recent[e->recent_at] = got;
+	e->recent_at = (uint8_t)((e->recent_at + 1) % EXPORTER_RECENT);
+	if (e->recent_n < EXPORTER_RECENT)
+		e->recent_n++;
+}
+
+static void
+sequence_hole(struct exporter *e, uint32_t from, uint32_t n)
+{
+	e->sequence_hole[e->hole_at] = (struct exporter_hole){from, n};
+	e->hole_at = (uint8_t)((e->hole_at + 1) % EXPORTER_HOLES);
+}
+
+/* Takes units back that were counted as lost; false: there is no gap at `got`. */
+static bool
+sequence_fill_hole(struct exporter *e, uint32_t got, uint32_t step)
+{
+	for (int i = 0; i < EXPORTER_HOLES; i++) {
+		struct exporter_hole *h = &e->sequence_hole[i];
+		uint32_t at = got - h->from, behind;
+
+		if (at >= h->n)
+			continue;
+		if (step > h->n - at)
+			step = h->n - at;
+		e->count[EXPORTER_LOST] -= step;
+		behind = h->n - at - step;
+		h->n = at;
+		if (behind > 0)
+			sequence_hole(e, got + step, behind);
+		return true;
+	}
+	return false;
+}
+
+static void
+sequence_begin(struct exporter *e, uint32_t got, uint32_t step)
+{
+	e->sequence_known = true;
+	e->restart_known = false;
+	e->recent_n = e->recent_at = 0;
+	memset(e->sequence_hole, 0, sizeof(e->sequence_hole));
+	e->sequence = got + step;
+	sequence_remember(e, got);
+}
+
+static void
+sequence_behind(struct exporter *e, uint32_t got, uint32_t step)
+{
+	if (e->restart_known && got == e->sequence_restart && step > 0) {
+		e->count[EXPORTER_MISORDERED]--; /* the one before was no straggler but the first of the new sequence */
+		e->count[EXPORTER_RESETS]++;
+		sequence_begin(e, got, step);
+	} else if (sequence_is_recent(e, got)) {
+		e->count[EXPORTER_DUPLICATES]++;
+	} else {
+		e->count[EXPORTER_MISORDERED]++;
+		e->restart_known = !sequence_fill_hole(e, got, step);
+		e->sequence_restart = got + step;
+		sequence_remember(e, got);
+	}
+}
+
+void
 exporter_sequence(struct exporter *e, uint32_t got, uint32_t step, uint32_t reset_gap)
 {
-	uint32_t gap = got - e->sequence;
+	uint32_t ahead = got - e->sequence, behind = e->sequence - got;
 
-	if (e->sequence_known && gap != 0) {
-		if (gap < reset_gap)
-			e->count[EXPORTER_LOST] += gap;
-		else
-			e->count[EXPORTER_RESETS]++;
+	if (e->shared)
+		return; /* the numbers of several make none */
+	if (!e->sequence_known) {
+		sequence_begin(e, got, step);
+		return;
 	}
-	e->sequence_known = true;
+	if (behind != 0 && behind < reset_gap) {
+		sequence_behind(e, got, step);
+		return;
+	}
+	if (ahead >= reset_gap) {
+		e->count[EXPORTER_RESETS]++;
+		sequence_begin(e, got, step);
+		return;
+	}
+	if (ahead > 0) {
+		e->count[EXPORTER_LOST] += ahead;
+		sequence_hole(e, e->sequence, ahead);
+	}
+	e->restart_known = false;
 	e->sequence = got + step;
+	sequence_remember(e, got);
 }
+
+/* --- sampling and clocks --------------------------------------------------------------------------------- */
 
 void
 exporter_sampling(struct exporter *e, uint32_t n)
@@ -197,18 +301,63 @@ exporter_sampling(struct exporter *e, uint32_t n)
 void
 exporter_clock(struct exporter *e, int64_t header_ns, int64_t seen_ns)
 {
-	(void)header_ns;
+	int64_t differs = seen_ns - header_ns, least, most, off;
+
 	if (e->first_ns == 0)
 		e->first_ns = seen_ns;
 	e->last_ns = seen_ns;
+	if (header_ns <= 0 || seen_ns <= 0)
+		return;
+	if (e->shared) {
+		e->clock_n = 0; /* each datagram for itself */
+		e->clock_offset_ns = 0;
+	}
+	e->clock_seen_ns[e->clock_n % EXPORTER_CLOCKS] = differs;
+	if (++e->clock_n == 2 * EXPORTER_CLOCKS)
+		e->clock_n = EXPORTER_CLOCKS;
+	least = most = differs;
+	for (unsigned int i = 0; i < EXPORTER_CLOCKS && i < e->clock_n; i++) {
+		least = e->clock_seen_ns[i] < least ? e->clock_seen_ns[i] : least;
+		most = e->clock_seen_ns[i] > most ? e->clock_seen_ns[i] : most;
+	}
+	off = llabs(differs - e->clock_offset_ns);
+	if (e->clock_n >= EXPORTER_CLOCKS && most - least <= EXPORTER_CLOCK_AGREES_NS)
+		off = llabs((differs = least) - e->clock_offset_ns);
+	else if (e->clock_n > 1 && off <= EXPORTER_CLOCK_STEP_NS)
+		return;
+	if (llabs(differs) <= EXPORTER_CLOCK_AGREES_NS)
+		e->clock_offset_ns = 0;
+	else if (off > EXPORTER_CLOCK_AGREES_NS / 2)
+		e->clock_offset_ns = differs;
+}
+
+/* An end so much after our own clock (before it: wrapped). */
+static bool
+believable_end(uint64_t early)
+{
+	return -early <= (uint64_t)EXPORTER_AGE_MAX_NS || early <= (uint64_t)EXPORTER_CLOCK_AGREES_NS;
 }
 
 void
-exporter_times(struct exporter *e, int64_t *start_ns, int64_t *end_ns, int64_t seen_ns)
+exporter_times_repair(struct exporter *e, int64_t *start_ns, int64_t *end_ns, int64_t seen_ns)
 {
-	(void)e;
-	if (*end_ns > seen_ns)
-		*end_ns = seen_ns;
-	if (*start_ns > *end_ns)
-		*start_ns = *end_ns;
+	uint64_t lasts = (uint64_t)*end_ns - (uint64_t)*start_ns;
+	uint64_t plain = (uint64_t)*end_ns - (uint64_t)seen_ns, early = plain + (uint64_t)e->clock_offset_ns;
+	bool repaired = false;
+
+	if (lasts > (uint64_t)EXPORTER_LASTS_MAX_NS) {
+		lasts = (uint64_t)(e->active_ns < EXPORTER_LASTS_GUESS_NS ? e->active_ns : EXPORTER_LASTS_GUESS_NS);
+		repaired = true;
+	}
+	if (!believable_end(early)) {
+		early = believable_end(plain) ? plain : 0;
+		repaired = true;
+	}
+	/* within the tolerance after our clock is no mistake, but no time to come either */
+	*end_ns = -early <= (uint64_t)EXPORTER_AGE_MAX_NS ? (int64_t)((uint64_t)seen_ns + early) : seen_ns;
+	*start_ns = *end_ns - (int64_t)lasts;
+	if (repaired)
+		e->count[EXPORTER_TIME_REPAIRED]++;
+	else if ((int64_t)lasts > e->active_ns)
+		exporter_active(e, (int64_t)lasts);
 }

@@ -44,7 +44,7 @@ enum exporter_count {
 	EXPORTER_WAITED,         /* data sets that came before their template and were decoded later */
 	EXPORTER_NO_TEMPLATE,    /* and those that never were, or found no room to wait */
 	EXPORTER_IGNORED,        /* records without addresses or counters: nothing for flow analysis */
-	EXPORTER_TIME_REPAIRED,  /* records whose times could not be: see exporter_times */
+	EXPORTER_TIME_REPAIRED,  /* records with times that could not be: see below */
 	EXPORTER_SAMPLING_CHANGED,
 	EXPORTER_COUNTERS,       /* interface counter samples (sFlow) */
 	EXPORTER_DROPPED,        /* what the exporter itself says it lost */
@@ -53,20 +53,31 @@ enum exporter_count {
 };
 const char *exporter_count_name(enum exporter_count c);
 
+enum { EXPORTER_RECENT = 8, EXPORTER_HOLES = 4, EXPORTER_CLOCKS = 4 };
+
 struct exporter {
 	struct exporter_key key;
 	uint32_t index;           /* what flow.exporter holds */
 	uint32_t sampling;        /* 1 in n, of the latest record; 0: nothing known */
 	bool sampling_fixed;      /* by configuration */
+	/* state of the sequence rule, see exporter_sequence */
 	bool sequence_known;
 	uint32_t sequence;        /* expected next */
+	uint32_t sequence_recent[EXPORTER_RECENT]; /* numbers of the latest datagrams, a ring */
+	struct exporter_hole {
+		uint32_t from, n;     /* units counted as lost */
+	} sequence_hole[EXPORTER_HOLES]; /* the latest, a ring */
+	uint32_t sequence_restart; /* would follow, had the exporter begun anew with the latest odd number */
+	uint8_t recent_n, recent_at, hole_at;
+	bool restart_known;
+	bool shared;              /* the last row of a full table: of several exporters, without sequence and clock */
 	int64_t first_ns, last_ns; /* when it was heard; 0: never */
 	int64_t clock_offset_ns;  /* to be added to its times; 0 while it agrees with ours */
 	int64_t active_ns;        /* the longest record it sent: its active timeout, as far as seen */
 	uint64_t count[EXPORTER_COUNTS];
 	/* state of the clock rule, see exporter_times */
-	int64_t clock_seen_ns[4];
-	unsigned int clock_n;
+	int64_t clock_seen_ns[EXPORTER_CLOCKS]; /* the latest differences between our clock and its, a ring */
+	unsigned int clock_n;     /* datagrams looked at, up to 2 * EXPORTER_CLOCKS */
 };
 
 struct exporters;
@@ -92,16 +103,74 @@ size_t exporters_n(const struct exporters *e);
 const struct exporter *exporters_at(const struct exporters *e, size_t i); /* by order of appearance */
 uint64_t exporters_full(const struct exporters *e); /* look-ups that ended in the shared last row */
 
-/* Takes a sequence number `got` that stands for `step` units (records, datagrams, samples); counts gaps, resets,
- * duplicates, disorder.  A gap of `reset_gap` or more is a reset, as flow-tools counts it (1000). */
+/* The counters of all rows together; adds to `sum`. */
+void exporters_sum(const struct exporters *e, uint64_t sum[EXPORTER_COUNTS]);
+
+/* Takes a sequence number `got` that stands for `step` units (records, datagrams, samples).
+ *   ahead by less than `reset_gap`: so many units are lost; by more: a reset (flow-tools draws the line at 1000);
+ *   behind, and one of the last EXPORTER_RECENT numbers: a duplicate;
+ *   behind, and inside a gap counted before: misordered, and its units are lost no longer;
+ *   otherwise behind: misordered, or a reset once a second datagram follows on from it or it lies `reset_gap` back.
+ * Numbers wrap at 2^32.  Datagrams that are corrupt have no number worth taking. */
 void exporter_sequence(struct exporter *e, uint32_t got, uint32_t step, uint32_t reset_gap);
 /* The exporter said "1 in n" (n 0 and 1: unsampled).  Ignored when fixed by configuration. */
 void exporter_sampling(struct exporter *e, uint32_t n);
+/* What each counted packet stands for: at least 1. */
+static inline uint32_t
+exporter_scale(const struct exporter *e)
+{
+	return e->sampling > 1 ? e->sampling : 1;
+}
 
-/* Makes a record's times believable, on our clock: adds the learned offset, puts end behind start, and neither
- * behind seen_ns; a time that cannot be repaired becomes seen_ns.  `header_ns` is the exporter's own time of
- * export.  Learns the offset from header_ns and seen_ns first: call exporter_clock once a datagram. */
+/* --- clocks -----------------------------------------------------------------------------------------------
+ * The anchor is seen_ns, our own clock at the arrival: a record ended shortly before it.  An exporter's clock may be
+ * months off, so its times are shifted by what its header's time differs from the arrival.  The shift is 0 while they
+ * agree within CLOCK_AGREES; that much is delay, buffering and whole seconds.  The first datagram's difference is
+ * used at once: the header is wrong in the same way as its records.  Later ones change the shift when
+ * EXPORTER_CLOCKS in a row agree with each other (the smallest of them: the others waited somewhere), or for
+ * themselves when they are off by more than CLOCK_STEP: a clock that was set, a replay.
+ *
+ * A record is then believed when it ended at most AGE_MAX before it arrived and CLOCK_AGREES after, and lasted at most
+ * LASTS_MAX (exporters that report a connection when it is over have no active timeout).  What is not believed is
+ * counted in EXPORTER_TIME_REPAIRED: an impossible end is taken without the shift, for only the header may be wrong, and
+ * becomes seen_ns if that is no better; an impossible duration becomes the longest
+ * believed one of that exporter, a minute at most, so that a long flow is no burst and a burst no trickle.
+ * Never is start > end or end > seen_ns afterwards. */
+#define EXPORTER_CLOCK_AGREES_NS (INT64_C(10) * 1000000000)
+#define EXPORTER_CLOCK_STEP_NS   (INT64_C(60) * 1000000000)
+#define EXPORTER_AGE_MAX_NS      (INT64_C(7200) * 1000000000)
+#define EXPORTER_LASTS_MAX_NS    (INT64_C(86400) * 1000000000)
+#define EXPORTER_LASTS_GUESS_NS  (INT64_C(60) * 1000000000)
+#define EXPORTER_ACTIVE_MAX_NS   (INT64_C(7200) * 1000000000)
+
+/* Takes note of a record longer than any before; active_ns stays at what may be an active timeout. */
+static inline void
+exporter_active(struct exporter *e, int64_t lasts_ns)
+{
+	e->active_ns = lasts_ns < EXPORTER_ACTIVE_MAX_NS ? lasts_ns : EXPORTER_ACTIVE_MAX_NS;
+}
+
+/* Once a datagram, before its records.  `header_ns`: the exporter's own time of export; 0 or less: it has none. */
 void exporter_clock(struct exporter *e, int64_t header_ns, int64_t seen_ns);
-void exporter_times(struct exporter *e, int64_t *start_ns, int64_t *end_ns, int64_t seen_ns);
+/* The rare rest of exporter_times; takes the times as the exporter gave them. */
+void exporter_times_repair(struct exporter *e, int64_t *start_ns, int64_t *end_ns, int64_t seen_ns);
+
+/* Makes a record's times believable, on our clock. */
+static inline void
+exporter_times(struct exporter *e, int64_t *start_ns, int64_t *end_ns, int64_t seen_ns)
+{
+	/* unsigned: nonsense wraps instead of overflowing, and then is too large */
+	uint64_t lasts = (uint64_t)*end_ns - (uint64_t)*start_ns;
+	uint64_t end = (uint64_t)*end_ns + (uint64_t)e->clock_offset_ns;
+
+	if ((uint64_t)seen_ns - end <= (uint64_t)EXPORTER_AGE_MAX_NS && lasts <= (uint64_t)EXPORTER_LASTS_MAX_NS) {
+		*end_ns = (int64_t)end;
+		*start_ns = (int64_t)(end - lasts);
+		if ((int64_t)lasts > e->active_ns)
+			exporter_active(e, (int64_t)lasts);
+	} else {
+		exporter_times_repair(e, start_ns, end_ns, seen_ns);
+	}
+}
 
 #endif

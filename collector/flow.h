@@ -55,6 +55,15 @@ flow_time(const struct flow *f)
 	return (f->flags & FLOW_RECORD) != 0 ? f->seen_ns : f->start_ns;
 }
 
+/* Exporters that look at single packets know no ports of later fragments and write UDP 0 -> 0; mean sizes below
+ * 100 bytes are probes to port 0 instead.  For every decoder of records, on a flow whose fields are final. */
+static inline void
+flow_record_fragment(struct flow *f)
+{
+	if (f->proto == FLOW_UDP && f->sport == 0 && f->dport == 0 && f->packets > 0 && f->bytes / f->packets >= 100)
+		f->flags |= FLOW_FRAG_LATER;
+}
+
 /* What only records have, and only people and archives want to see.  Zero where the exporter did not say. */
 struct flow_extra {
 	struct addr next_hop;     /* all zeros: none */
@@ -93,6 +102,10 @@ void flow_batch_done(struct flow_batch *b);
  * cleared, n not raised: fill flow[n], and extra[n] when extra is not NULL, then n++.  NULL: no room, counted by the caller. */
 enum { FLOW_BATCH_MAX = 1 << 20 };
 struct flow *flow_batch_room(struct flow_batch *b);
+/* For sampled packets, which may bring views: room for `n` more flows and as many more views, growing both.  Views
+ * move, and the batch's flows are made to follow; nobody else may hold on to one meanwhile.  0, ERR_NOMEM, or
+ * ERR_FULL at FLOW_BATCH_MAX. */
+int flow_batch_reserve(struct flow_batch *b, size_t n);
 /* Has extras kept from now on; 0 or ERR_NOMEM.  On an empty batch. */
 int flow_batch_want_extra(struct flow_batch *b);
 

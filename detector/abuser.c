@@ -31,6 +31,10 @@ static const struct setting table[] = {
 	    "large answers among all, for repeats to count"},
 	{"name-share", "%", 0.1, 1, 0.5, "docs/calibration.md: people's top name stays near 25 %", F(name_share),
 	    "or else one question among the large answers"},
+	{"flow-answers", "", 10, 1e6, 30, "docs/calibration.md: a stub takes a new port for each question", F(flow_answers),
+	    "packets of large answers in one flow record, which need no names"},
+	{"record-share", "%", 0.2, 1, 0.5, "docs/calibration.md: a recursor with DNSSEC stays below 35 %", F(record_share),
+	    "large answers among all, where records or samples show no repeats; lower 99 % bound"},
 	{"all-large", "%", 0.5, 1, 0.8, "docs/calibration.md: a recursor with DNSSEC stays below 35 %", F(all_large),
 	    "share of large answers, of at least 100 in 5 minutes, that needs no repeats"},
 };
@@ -81,9 +85,23 @@ judge_window(const struct judge_env *env, const struct watch *w, const struct ce
 	all->met = all->met && seen >= ALL_LARGE_LEAST && window_s == watch_window_s[WINDOW_LONG] &&
 	    (w->flags & HOST_OURS) != 0;
 
-	bool lasts = c->ticks >= 3 || (c->ticks == 2 && watch_spread_s(w) >= SPREAD_S) || seen >= 10 * need;
+	bool told = false;
+
+	if (w->counted) {
+		/* records: no names, and queries match answers by number alone */
+		struct signal *flow = verdict_signal(v, "flow_answers", "Packets of large answers in one flow: no stub keeps its port",
+		    "names", "", w->one_flow, w->one_flow, w->one_flow, set->flow_answers);
+		struct signal *records = verdict_signal(v, "record_share", "Large answers among all, at least 20", "persistence", "%", large,
+		    part.low, part.high, set->record_share);
+
+		/* where nobody said who is ours, a stranger's recursor may ask one server for large answers only */
+		records->met = records->met && seen >= (env->networks_known && (w->flags & HOST_OURS) != 0 ? 20 : 50);
+		told = flow->met || records->met;
+	}
+
+	bool lasts = c->ticks >= 3 || (w->counted && c->ticks == 2) || (c->ticks == 2 && watch_spread_s(w) >= SPREAD_S) || seen >= 10 * need;
 	bool fixed = v->signals[SIGNAL_BAF].met && v->signals[SIGNAL_MATCHED].met;
-	bool odd = (v->signals[SIGNAL_REPEAT].met && focus->met) || v->signals[SIGNAL_ANY].met || all->met;
+	bool odd = told || (v->signals[SIGNAL_REPEAT].met && focus->met) || v->signals[SIGNAL_ANY].met || all->met;
 
 	if (fixed && odd && v->signals[SIGNAL_COUNT].met && lasts)
 		v->heat = HEAT_HOT;
@@ -95,16 +113,17 @@ static void
 judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
 {
 	const struct abuser_settings *set = &env->settings->abuser;
+	const struct cell brief = watch_cell(w, SUM_SHORT), longer = watch_cell(w, SUM_LONG), total = watch_cell(w, SUM_TOTAL);
 	struct verdict slow;
 
-	judge_window(env, w, &w->sum[WINDOW_SHORT], set->min_repeats, watch_window_s[WINDOW_SHORT], v);
-	judge_window(env, w, &w->sum[WINDOW_LONG], set->slow_repeats, watch_window_s[WINDOW_LONG], &slow);
+	judge_window(env, w, &brief, set->min_repeats, watch_window_s[WINDOW_SHORT], v);
+	judge_window(env, w, &longer, set->slow_repeats, watch_window_s[WINDOW_LONG], &slow);
 	/* the long window remembers an attack for five minutes: it counts while answers still come at
 	 * about the pace it has seen, so that a fast attack that stops is over soon */
 	if (slow.heat > v->heat && watch_still_active(w, env->tick))
 		*v = slow;
 	/* and who comes back in half of the minutes of an hour needs no pace at all */
-	judge_window(env, w, &w->total, set->slow_repeats, W60 * 60, &slow);
+	judge_window(env, w, &total, set->slow_repeats, W60 * 60, &slow);
 	if (slow.heat > v->heat && watch_active_minutes(w) >= set->active_minutes && watch_still_active(w, env->tick))
 		*v = slow;
 	if ((w->flags & (HOST_RESOLVER | HOST_NEVER)) != 0) {

@@ -99,8 +99,9 @@ make_links(struct engine *e, const struct engine_config *c)
 	e->link_bps = calloc(c->links_n + 1, sizeof(*e->link_bps));
 	e->curve = calloc(c->links_n + 1, sizeof(*e->curve));
 	e->link_dns = calloc(c->links_n + 1, sizeof(*e->link_dns));
+	e->cover = calloc(c->links_n + 1, sizeof(struct cover *));
 	if (e->link_name == NULL || e->link_capacity == NULL || e->link_bps == NULL || e->curve == NULL ||
-	    e->link_dns == NULL)
+	    e->link_dns == NULL || e->cover == NULL)
 		return ERR_NOMEM;
 	for (size_t i = 0; i < c->links_n; i++) {
 		e->link_name[i] = c->link[i].name;
@@ -187,6 +188,9 @@ engine_free(struct engine *e)
 		shard_done(&e->shard[i]);
 	for (size_t i = 0; e->curve != NULL && i <= e->links_n; i++)
 		free(e->curve[i].point);
+	for (size_t i = 0; e->cover != NULL && i <= e->links_n; i++)
+		cover_free(e->cover[i]);
+	free(e->cover);
 	watches_done(&e->watches);
 	book_done(&e->book);
 	prefixmap_done(&e->places_map);
@@ -265,6 +269,8 @@ jump_to(struct engine *e, int64_t second)
 {
 	pass_time(e, LIVE_TICKS);
 	watches_skip_time(&e->watches);
+	for (size_t i = 0; i <= e->links_n && e->cover[i] != NULL; i++)
+		cover_restart(e->cover[i]);
 	e->env.tick += LIVE_TICKS;
 	set_second(e, second);
 	e->stats.jumps++;
@@ -301,6 +307,42 @@ believable(const struct engine *e, int64_t t)
 	return sane(t) && t < e->end_ns + AHEAD_S * NS_PER_S && t >= e->env.begin_ns - BACK_S * NS_PER_S;
 }
 
+/* Curves are made of what passed in a second: a record belongs to all seconds it covers. */
+static void
+take_record(struct engine *e, const struct flow *f)
+{
+	int64_t from = time_seconds(f->start_ns), to = time_seconds(f->end_ns);
+	uint16_t link;
+
+	if (e->env.tick - e->report_tick >= 3600) {
+		e->report_tick = e->env.tick;
+		e->report_s[1] = e->report_s[0];
+		e->report_s[0] = 0;
+	}
+	if (f->seen_ns - f->start_ns > e->report_s[0] * NS_PER_S)
+		e->report_s[0] = (uint32_t)((f->seen_ns - f->start_ns < 3600 * NS_PER_S ? f->seen_ns - f->start_ns : 3600 * NS_PER_S) / NS_PER_S);
+	if (f->start_ns > 0 && f->start_ns < e->stats.first_ns)
+		e->stats.first_ns = f->start_ns;
+	if (to < time_seconds(e->env.begin_ns) - LATE_RECORD_S) {
+		e->stats.late++;
+		return;
+	}
+	for (size_t i = 0; i <= e->links_n && e->cover[i] == NULL; i++) {
+		e->cover[i] = cover_new();
+		if (e->cover[i] == NULL)
+			return; /* the curves lack it; everything else counts */
+	}
+	if (e->cover[e->links_n] == NULL)
+		return;
+	cover_add(e->cover[0], COVER_BYTES, from, to, f->bytes);
+	cover_add(e->cover[0], COVER_PACKETS, from, to, f->packets);
+	link = e->links_n > 0 ? place_of(&e->env, &f->dst).link : 0;
+	if (link != 0) {
+		cover_add(e->cover[link], COVER_BYTES, from, to, f->bytes);
+		cover_add(e->cover[link], COVER_PACKETS, from, to, f->packets);
+	}
+}
+
 struct engine_run
 engine_begin(struct engine *e, const struct flow *f, size_t n)
 {
@@ -309,7 +351,7 @@ engine_begin(struct engine *e, const struct flow *f, size_t n)
 
 	if (n == 0)
 		return run;
-	t = f[0].start_ns;
+	t = flow_time(&f[0]);
 	if (!sane(t)) {
 		count_strange(e, &f[0]);
 		run.skip = 1;
@@ -342,7 +384,9 @@ engine_begin(struct engine *e, const struct flow *f, size_t n)
 	}
 	e->strange_n = 0;
 	for (int64_t late = e->env.begin_ns - LATE_S * NS_PER_S; run.n < n && engine_same_tick(e, &f[run.n]); run.n++) {
-		e->late_n = f[run.n].start_ns < late ? e->late_n + 1 : 0;
+		e->late_n = flow_time(&f[run.n]) < late ? e->late_n + 1 : 0;
+		if ((f[run.n].flags & FLOW_RECORD) != 0)
+			take_record(e, &f[run.n]);
 		if (f[run.n].end_ns > e->stats.last_ns)
 			e->stats.last_ns = f[run.n].end_ns;
 		if (f[run.n].sampling > e->stats.sampling)
@@ -355,8 +399,9 @@ engine_begin(struct engine *e, const struct flow *f, size_t n)
 bool
 engine_same_tick(const struct engine *e, const struct flow *f)
 {
-	return e->started && f->start_ns < e->end_ns && f->start_ns >= e->env.begin_ns - BACK_S * NS_PER_S &&
-	    e->late_n < BELIEVE_LATE;
+	int64_t t = flow_time(f);
+
+	return e->started && t < e->end_ns && t >= e->env.begin_ns - BACK_S * NS_PER_S && e->late_n < BELIEVE_LATE;
 }
 
 void

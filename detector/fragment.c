@@ -21,13 +21,14 @@ static void
 judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
 {
 	const struct fragment_settings *set = &env->settings->fragment;
-	const struct cell *c = &w->sum[WINDOW_SHORT];
+	/* records of idle flows come too late for the short window */
+	const struct cell sums = watch_cell(w, w->records ? SUM_LONG : SUM_SHORT), *c = &sums;
 	double n = c->answers, seen = n / w->sampling, sources = watch_peer_count(w);
 	double rate = c->ticks > 0 ? n / c->ticks : 0, mean = n > 0 ? (double)c->answer_bytes / n : 0;
 	double headless = n > 0 ? (n - c->matched) / n : 0;
 	struct interval bound = wilson99(headless * seen, seen);
 
-	*v = (struct verdict){.role = ROLE_VICTIM, .window_s = watch_window_s[WINDOW_SHORT]};
+	*v = (struct verdict){.role = ROLE_VICTIM, .window_s = watch_window_s[w->records ? WINDOW_LONG : WINDOW_SHORT]};
 	verdict_signal(v, "rate", "Later UDP fragments of no known service", "rate", "/s", rate, rate, rate, set->rate)->required = true;
 	verdict_signal(v, "mean_size", "Mean size, bytes at IP level", "size", "B", mean, mean, mean, set->mean_size)->required = true;
 	verdict_signal(v, "headless_share", "Without a first fragment", "mismatch", "%", headless, bound.low, bound.high,

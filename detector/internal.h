@@ -3,6 +3,7 @@
 #define DETECTOR_INTERNAL_H
 
 #include "base/prefixmap.h"
+#include "detector/cover.h"
 #include "detector/engine.h"
 #include "detector/life.h"
 #include "detector/shard.h"
@@ -27,6 +28,8 @@ struct server {
 	uint64_t query_bytes;
 	uint32_t clients;                   /* most distinct clients answered in one tick */
 	uint32_t clients_now;
+	uint32_t answered_tick;             /* its last answer; 0: none */
+	int64_t from_ns, to_ns;             /* what the records of this tick cover; 0: none */
 	bool used;
 };
 
@@ -50,6 +53,7 @@ struct engine {
 	uint64_t *link_capacity, *link_bps;
 	size_t links_n;
 	struct series_point *link_dns; /* DNS of this tick, by link */
+	struct cover **cover;       /* what records tell: 1 + links_n; NULL until the first one came */
 	size_t memory_bytes;
 
 	/* event time: tick t covers the second tick0_s + t */
@@ -59,6 +63,9 @@ struct engine {
 	int64_t strange_ns;         /* time of the last flow with an impossible time */
 	uint32_t strange_n;
 	uint32_t late_n;            /* late flows in a row */
+	/* How long records let us wait: the longest time from the start of one to when it was told, in this hour and the
+	 * one before.  Silence that is shorter means nothing. */
+	uint32_t report_s[2], report_tick;
 	uint32_t last_query_tick;   /* DNS queries were seen */
 
 	struct curve *curve;        /* 1 + links_n */

@@ -294,6 +294,7 @@ forget_episode(struct watch *w)
 {
 	w->life.alert = 0;
 	w->first_ns = w->last_ns = w->recent_ns[0] = w->recent_ns[1] = 0;
+	w->one_flow = 0;
 	memset(&w->total, 0, sizeof(w->total));
 	memset(w->peer, 0, sizeof(w->peer));
 	memset(w->name, 0, sizeof(w->name));
@@ -323,7 +324,7 @@ life_step(struct book *b, const struct life_env *env, struct watch *w, const str
 	enum life_state before = w->life.state, after;
 
 	if (before == LIFE_FADING && event == EVENT_COLD &&
-	    env->tick - w->life.since >= (uint32_t)env->judge->settings->engine.close_after)
+	    env->tick - w->life.since >= (uint32_t)env->judge->settings->engine.close_after + w->report_s)
 		event = EVENT_QUIET;
 	after = life_next(before, event);
 	if (after != before) {

@@ -78,24 +78,25 @@ names(struct alert *a, const struct watch *w)
 /* The time over which a rate is taken: in the short window the seconds with traffic, since an attack has often
  * just begun; in the longer ones the time that has passed, else one question a minute would be one a second. */
 static uint32_t
-seconds_of(const struct watch *w, const struct cell *window, uint32_t window_s)
+seconds_of(const struct watch *w, const struct cell *window, enum watch_sum which, uint32_t window_s)
 {
 	uint32_t passed = w->last_tick - w->first_tick + 1, n = window->ticks;
 
-	if (window_s > watch_window_s[WINDOW_SHORT] || window == &w->total)
-		n = passed < window_s || window == &w->total ? passed : window_s;
+	if (window_s > watch_window_s[WINDOW_SHORT] || which == SUM_TOTAL)
+		n = passed < window_s || which == SUM_TOTAL ? passed : window_s;
 	return n > 0 ? n : 1;
 }
 
 /* The attack's own traffic: what the large answers cost and what drew them. */
 static void
-dns_figures(struct alert *a, const struct watch *w, const struct cell *window)
+dns_figures(struct alert *a, const struct watch *w, enum watch_sum which)
 {
-	const struct cell *t = &w->total;
+	const struct cell part = watch_cell(w, which), *window = &part;
+	const struct cell total = watch_cell(w, SUM_TOTAL), *t = &total;
 	uint64_t packets = (uint64_t)t->large + t->later_packets;
 	double answer = t->large > 0 ? (double)t->large_bytes / t->large : 0;
 	double query = t->matched > 0 ? (double)t->large_query_bytes / t->matched : 0;
-	uint32_t ticks = seconds_of(w, window, a->window_s);
+	uint32_t ticks = seconds_of(w, window, which, a->window_s);
 
 	alert_evidence_add(a, EV_QUERY_PACKETS, t->matched, sampled(w, t->matched));
 	alert_evidence_add(a, EV_QUERY_BYTES, (double)t->large_query_bytes, sampled(w, t->matched));
@@ -129,10 +130,11 @@ dns_figures(struct alert *a, const struct watch *w, const struct cell *window)
 }
 
 static void
-other_figures(struct alert *a, const struct watch *w, const struct cell *window)
+other_figures(struct alert *a, const struct watch *w, enum watch_sum which)
 {
+	const struct cell part = watch_cell(w, which), *window = &part;
 	const struct cell *t = &w->total;
-	uint32_t ticks = seconds_of(w, window, a->window_s);
+	uint32_t ticks = seconds_of(w, window, which, a->window_s);
 
 	alert_evidence_add(a, EV_QUERY_PACKETS, t->queries, sampled(w, t->queries));
 	alert_evidence_add(a, EV_QUERY_BYTES, (double)t->query_bytes, sampled(w, t->queries));
@@ -242,25 +244,25 @@ sentence(struct alert *a, const struct verdict *v)
 void
 alert_describe(struct alert *a, const struct watch *w, const struct verdict *v, const struct judge_env *env)
 {
-	const struct cell *window = v->window_s > watch_window_s[WINDOW_LONG] ? &w->total :
-	    &w->sum[v->window_s == watch_window_s[WINDOW_LONG] ? WINDOW_LONG : WINDOW_SHORT];
+	enum watch_sum which = v->window_s > watch_window_s[WINDOW_LONG] ? SUM_TOTAL :
+	    v->window_s == watch_window_s[WINDOW_LONG] ? SUM_LONG : SUM_SHORT;
 
 	(void)env;
 	a->subject.type = SUBJECT_HOST;
 	a->subject.prefix = (struct prefix){w->addr, 128};
 	a->proto = FLOW_UDP;
 	a->evidence_n = 0;
-	if (window->ticks == 0) /* at the end of an alert the windows have run empty */
-		window = &w->total;
+	if (which != SUM_TOTAL && w->sum[which].ticks == 0) /* at the end of an alert the windows have run empty */
+		which = SUM_TOTAL;
 	if (v->n > 0) {
 		a->window_s = v->window_s;
 		a->signals_n = v->n;
 		memcpy(a->signals, v->signals, v->n * sizeof(v->signals[0]));
 	}
 	if (w->service == SERVICE_DNS)
-		dns_figures(a, w, window);
+		dns_figures(a, w, which);
 	else
-		other_figures(a, w, window);
+		other_figures(a, w, which);
 	top_peers(a, w);
 	names(a, w);
 	/* the traffic an alert names runs from source to destination: queries of an abuser, answers to a victim */

@@ -32,7 +32,7 @@ answered(const struct shard_env *env, struct pair *p, int64_t t_ns)
 {
 	int64_t into = t_ns - env->begin_ns;
 
-	if (p->first_ns == 0)
+	if (p->first_ns == 0 || (p->to_ns != 0 && t_ns < p->first_ns))
 		p->first_ns = t_ns;
 	if (into > 0 && into < 1000000000)
 		p->last_at = (uint8_t)(into / 3906250);
@@ -163,10 +163,12 @@ dns_query(struct shard *s, const struct shard_env *env, const struct flow *f, co
 	const struct ends e = ends_of(f, k, true);
 	struct pair *p = pair_get(s, env, &e, SERVICE_DNS, true, f);
 
-	s->sums.dns_queries++;
+	s->sums.dns_queries += f->packets;
+	if ((f->flags & FLOW_RECORD) != 0)
+		s->sums.record_queries += f->packets;
 	if (f->dns != NULL) {
 		if (f->dns->qtype == DNS_ANY) {
-			s->sums.any_queries++;
+			s->sums.any_queries += f->packets;
 			if (p != NULL)
 				p->any_queries += (uint32_t)f->packets;
 		}
@@ -177,7 +179,7 @@ dns_query(struct shard *s, const struct shard_env *env, const struct flow *f, co
 	p->queries += (uint32_t)f->packets;
 	p->query_bytes += f->bytes;
 	s->pair_slot[p->slot].last_query = env->tick + 1;
-	if (f->dns != NULL && p->crowd == CROWD_NONE)
+	if (f->dns != NULL && p->crowd == CROWD_NONE && f->sampling <= 1)
 		open_put(s, mix(pair_hash(k->src, k->dst, SERVICE_DNS), f->dns->id), (uint32_t)f->bytes, env->tick);
 }
 
@@ -187,19 +189,24 @@ large_answer(struct shard *s, const struct shard_env *env, const struct flow *f,
 {
 	const struct dns_view *v = f->dns;
 	uint64_t name = v != NULL ? name_hash(v, env->seed) : 0;
-	uint32_t asked = 0, ttl = TTL_UNKNOWN;
+	uint32_t asked = 0, ttl = TTL_UNKNOWN, n = (uint32_t)f->packets;
 
-	p->large++;
+	p->large += n;
 	p->large_bytes += f->bytes;
 	answered(env, p, f->start_ns);
+	if ((f->flags & FLOW_RECORD) != 0) {
+		if (n / f->sampling > p->one_flow)
+			p->one_flow = n / f->sampling;
+		return;
+	}
 	if (v == NULL) {
 		p->large_size += (uint32_t)f->bytes;
 		if (asked_lately(s, env, p))
-			p->matched++;
+			p->matched += n;
 		return;
 	}
-	p->large_size += v->size;
-	asked = open_take(s, mix(pair_hash(k->dst, k->src, SERVICE_DNS), v->id), env->tick);
+	p->large_size += v->size * n;
+	asked = f->sampling > 1 ? 0 : open_take(s, mix(pair_hash(k->dst, k->src, SERVICE_DNS), v->id), env->tick);
 	if (asked != 0) {
 		p->matched++;
 		p->large_query_bytes += asked;
@@ -211,7 +218,7 @@ large_answer(struct shard *s, const struct shard_env *env, const struct flow *f,
 		if (r.min_ttl != UINT32_MAX)
 			ttl = r.min_ttl < TTL_LEAST ? TTL_LEAST : r.min_ttl < TTL_MOST ? r.min_ttl : TTL_MOST;
 		if (held_again(s, mix(k->dst, name + v->qtype), env->tick, ttl))
-			p->repeat++;
+			p->repeat += n;
 		p->name = name_keep(s, v, name, env->tick);
 		if (common_type(v->qtype))
 			s->watch_common = true;
@@ -225,15 +232,19 @@ dns_answer(struct shard *s, const struct shard_env *env, const struct flow *f, c
 	struct pair *p;
 	uint32_t size;
 
-	s->sums.dns_answers++;
+	s->sums.dns_answers += f->packets;
 	s->sums.dns_answer_bytes += f->bytes;
+	if ((f->flags & FLOW_RECORD) != 0) {
+		s->sums.record_answers += f->packets;
+		s->sums.record_answer_bytes += f->bytes;
+	}
 	/* what is no DNS at all but comes from port 53 is judged by its size on the wire */
 	size = f->dns != NULL ? f->dns->size : (uint32_t)(f->packets > 0 ? f->bytes / f->packets : 0) > 28 ?
 	    (uint32_t)(f->bytes / f->packets) - 28 : 0;
 	p = pair_get(s, env, &e, SERVICE_DNS, false, f);
 	if (p == NULL)
 		return;
-	p->answers++;
+	p->answers += (uint32_t)f->packets;
 	p->answer_packets += (uint32_t)f->packets;
 	p->answer_bytes += f->bytes;
 	if (size >= env->large_answer)
@@ -276,7 +287,9 @@ enum { HEAD_OTHER = 0xff };
 static void
 later_fragment(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k)
 {
-	uint32_t head = fragment_table_get(&s->fragments, mix(k->src, k->dst + f->frag_id), env->tick);
+	/* records name no datagram, of samples the first fragment was hardly one: the pair tells, at the end of the tick */
+	bool counted = (f->flags & FLOW_RECORD) != 0 || f->sampling > 1;
+	uint32_t head = counted ? 0 : fragment_table_get(&s->fragments, mix(k->src, k->dst + f->frag_id), env->tick);
 	uint8_t service = (uint8_t)(head >> 8);
 	bool asks = (head & FLOW_ASKS) != 0 && (head & FLOW_ANSWERS) == 0;
 	struct pair *p;
@@ -294,6 +307,8 @@ later_fragment(struct shard *s, const struct shard_env *env, const struct flow *
 		p->answers += (uint32_t)f->packets;
 		answered(env, p, f->start_ns);
 		p->matched += head != 0 ? (uint32_t)f->packets : 0; /* a head was seen */
+		if (counted && f->packets / f->sampling > p->one_flow)
+			p->one_flow = (uint32_t)(f->packets / f->sampling);
 	}
 	if (asks) {
 		p->query_bytes += f->bytes;
@@ -327,11 +342,13 @@ needs_pair(const struct flow *f, const struct flow_key *k)
 static void
 pair_work(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k)
 {
+	if ((f->flags & FLOW_RECORD) != 0 && f->end_ns < env->begin_ns - LATE_RECORD_S * INT64_C(1000000000))
+		return; /* no window reaches back so far */
 	if ((f->flags & FLOW_FRAG_LATER) != 0) {
 		later_fragment(s, env, f, k);
 		return;
 	}
-	if ((f->flags & FLOW_FRAG_FIRST) != 0 && f->proto == FLOW_UDP)
+	if ((f->flags & FLOW_FRAG_FIRST) != 0 && f->proto == FLOW_UDP && f->sampling <= 1)
 		first_fragment(s, env, f, k);
 	if (k->service == SERVICE_NONE)
 		return;

@@ -16,12 +16,13 @@ static void
 judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
 {
 	const struct query_flood_settings *set = &env->settings->query_flood;
-	const struct cell *c = &w->sum[WINDOW_SHORT];
+	/* records of idle flows come too late for the short window */
+	const struct cell *c = &w->sum[w->records ? WINDOW_LONG : WINDOW_SHORT];
 	double n = c->queries, rate = c->ticks > 0 ? n / c->ticks : 0;
 	double unanswered = n > 0 && c->answers < n ? (n - c->answers) / n : 0;
 	double fresh = n > 0 ? c->large / n : 0; /* engine.c counts fresh queries there */
 
-	*v = (struct verdict){.role = ROLE_RESOLVER, .window_s = watch_window_s[WINDOW_SHORT]};
+	*v = (struct verdict){.role = ROLE_RESOLVER, .window_s = watch_window_s[w->records ? WINDOW_LONG : WINDOW_SHORT]};
 	verdict_signal(v, "rate", "DNS queries received", "rate", "/s", rate, rate, rate, set->rate);
 	verdict_signal(v, "unanswered_share", "Queries without an answer", "mismatch", "%", unanswered, unanswered, unanswered,
 	    set->unanswered_share);

@@ -71,11 +71,12 @@ static void
 judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
 {
 	const double share = env->settings->reflector.max_clients_share;
+	const struct cell brief = watch_cell(w, SUM_SHORT), longer = watch_cell(w, SUM_LONG);
 	struct verdict slow;
 
-	judge_window(env, w, &w->sum[WINDOW_SHORT], share, watch_window_s[WINDOW_SHORT], v);
+	judge_window(env, w, &brief, share, watch_window_s[WINDOW_SHORT], v);
 	/* in five minutes a resolver comes back for what has expired, a victim is hit all the time */
-	judge_window(env, w, &w->sum[WINDOW_LONG], share / 4, watch_window_s[WINDOW_LONG], &slow);
+	judge_window(env, w, &longer, share / 4, watch_window_s[WINDOW_LONG], &slow);
 	if (slow.heat > v->heat && watch_still_active(w, env->tick))
 		*v = slow;
 	if ((w->flags & HOST_NEVER) != 0)

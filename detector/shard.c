@@ -225,6 +225,10 @@ host_count(struct shard *s, const struct shard_env *env, uint64_t hash, const st
 	if (!receives) { /* each flow once, whether or not its hosts are kept */
 		s->sums.bytes += f->bytes;
 		s->sums.packets += f->packets;
+		if ((f->flags & FLOW_RECORD) != 0) {
+			s->sums.record_bytes += f->bytes;
+			s->sums.record_packets += f->packets;
+		}
 		if ((f->flags & (FLOW_FRAG_FIRST | FLOW_FRAG_LATER)) != 0)
 			s->sums.fragments += f->packets;
 	}
@@ -238,7 +242,7 @@ host_count(struct shard *s, const struct shard_env *env, uint64_t hash, const st
 			h->fragments += (uint32_t)f->packets;
 			h->fragment_bytes = (h->fragment_bytes + f->bytes) & ((UINT64_C(1) << 40) - 1);
 		}
-		if (h->link != 0)
+		if (h->link != 0 && (f->flags & FLOW_RECORD) == 0)
 			s->link_down[h->link] += f->bytes;
 	} else {
 		h->out_bytes += f->bytes;
@@ -319,6 +323,19 @@ pair_now(struct shard *s, const struct shard_env *env, struct pair_slot *slot, c
 	return p;
 }
 
+/* Records are summed with the time they cover together; what ends up in one tick is no burst. */
+static void
+pair_counted(struct pair *p, const struct flow *f)
+{
+	p->counted = true;
+	if ((f->flags & FLOW_RECORD) == 0)
+		return;
+	if (p->to_ns == 0 || f->start_ns < p->from_ns)
+		p->from_ns = f->start_ns;
+	if (f->end_ns > p->to_ns)
+		p->to_ns = f->end_ns;
+}
+
 struct pair *
 pair_get(struct shard *s, const struct shard_env *env, const struct ends *e, uint8_t service, bool asks,
     const struct flow *f)
@@ -346,7 +363,11 @@ pair_get(struct shard *s, const struct shard_env *env, const struct ends *e, uin
 			return NULL;
 	}
 	if (f->sampling > p->sampling)
-		p->sampling = (uint16_t)(f->sampling < UINT16_MAX ? f->sampling : UINT16_MAX);
+		p->sampling = f->sampling;
+	if ((f->flags & FLOW_RECORD) != 0 || f->sampling > 1) {
+		pair_counted(p, f);
+		s->counted = true;
+	}
 	return p;
 }
 
@@ -354,6 +375,7 @@ void
 shard_tick_done(struct shard *s, const struct shard_env *env)
 {
 	s->pair_n = 0;
+	s->counted = false;
 	s->sums = (struct tick_sums){0};
 	if (env->links_n > 0)
 		memset(s->link_down, 0, sizeof(*s->link_down) * (env->links_n + 1));

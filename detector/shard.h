@@ -63,9 +63,13 @@ struct pair {
 	uint32_t name;               /* slot + 1 of the question of its latest large answer in this tick */
 	uint8_t service;
 	bool fresh;                  /* the pair entered the table in this tick */
+	bool owned;                  /* fragments of records, found to belong to this service */
+	bool counted;                /* records or samples: answers are matched by number, not one by one */
 	uint8_t last_at;             /* its latest such answer: 1/256 s into the tick */
-	uint16_t sampling;
+	uint32_t sampling;
 	int64_t first_ns;            /* its first large answer (other services: any answer) of this tick; 0: none */
+	int64_t from_ns, to_ns;      /* what its records cover together; 0: there are none */
+	uint32_t one_flow;           /* packets of large answers in the largest of its records */
 	uint32_t queries, any_queries;
 	uint32_t answers;            /* messages (DNS) or packets (other services) */
 	uint32_t answer_packets;
@@ -77,6 +81,8 @@ struct pair {
 	uint32_t large_query_bytes;  /* of the queries that explain them, IP level */
 	uint64_t query_bytes, answer_bytes, large_bytes, later_bytes;
 };
+
+enum { LATE_RECORD_S = 3600 }; /* what records tell of an earlier time counts in the totals alone */
 
 enum { NAME_SLOTS = 512 };
 struct name_slot {
@@ -90,6 +96,8 @@ struct name_slot {
 /* Sums of one tick, kept by the shards and collected at its end. */
 struct tick_sums {
 	uint64_t bytes, packets, dns_queries, dns_answers, dns_answer_bytes, any_queries, fragments;
+	/* of these, what records told of: it belongs to earlier seconds, too */
+	uint64_t record_bytes, record_packets, record_queries, record_answers, record_answer_bytes;
 };
 
 struct shard_counters {
@@ -130,9 +138,10 @@ struct shard {
 	struct name_slot *name;     /* sets of 4 */
 	struct logged_query *log;   /* ring */
 	uint32_t log_next, log_n;
+	bool counted;               /* records or samples in this tick */
 	bool watch_common;          /* a large answer to a common type was seen: log those queries too */
 	struct tick_sums sums;
-	uint64_t *link_down;        /* bytes of this tick by link */
+	uint64_t *link_down;        /* bytes of this tick by link, of packets */
 	struct space_saving *gone;  /* [3]: evicted hosts by bytes, packets, fragments */
 	struct shard_counters count;
 };

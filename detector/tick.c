@@ -4,6 +4,9 @@
 
 #include "base/timefmt.h"
 #include "detector/internal.h"
+#include "detector/tables.h"
+
+enum { OWNER_S = 300 }; /* the two have used the service so lately: the long window */
 
 bool
 engine_stranger(const struct engine *e, const struct pair *p, struct place client, struct place server)
@@ -56,6 +59,7 @@ engine_server(struct engine *e, const struct addr *a)
 		s->tick = e->env.tick;
 		s->queries = s->answers = s->fresh = s->clients_now = 0;
 		s->query_bytes = 0;
+		s->from_ns = s->to_ns = 0;
 		if (e->server_touched_n < SERVERS)
 			e->server_touched[e->server_touched_n++] = (uint32_t)(s - e->server);
 	}
@@ -72,9 +76,17 @@ count_server(struct engine *e, const struct pair *p)
 	s = engine_server(e, &p->server);
 	if (s == NULL)
 		return;
+	if (p->to_ns != 0) {
+		if (s->to_ns == 0 || p->from_ns < s->from_ns)
+			s->from_ns = p->from_ns;
+		if (p->to_ns > s->to_ns)
+			s->to_ns = p->to_ns;
+	}
 	s->queries += p->queries;
 	s->query_bytes += p->query_bytes;
 	s->answers += p->answers;
+	if (p->answers > 0)
+		s->answered_tick = e->env.tick;
 	if (p->fresh || p->crowd == CROWD_OF_CLIENTS)
 		s->fresh += p->queries;
 	if (p->answers > 0 && p->queries > 0 && ++s->clients_now > s->clients)
@@ -98,10 +110,14 @@ watch_floods(struct engine *e)
 			continue;
 		w->flags = place_of(&e->env, &s->addr).flags;
 		w->link = place_of(&e->env, &s->addr).link;
-		w->now.queries += s->queries;
-		w->now.query_bytes += s->query_bytes;
-		w->now.answers += s->answers;
-		w->now.large += s->fresh;
+		const struct cell c = {.queries = s->queries, .query_bytes = s->query_bytes, .answers = s->answers,
+			.large = s->fresh};
+
+		if (s->to_ns != 0 && s->from_ns < e->env.begin_ns)
+			watch_spread(w, &c, s->from_ns, s->to_ns, e->env.tick, e->env.begin_ns);
+		else
+			cell_add(&w->now, &c);
+		w->records = w->records || s->to_ns != 0;
 		w->touched = e->env.tick;
 		if (w->first_ns == 0)
 			w->first_ns = e->env.begin_ns;
@@ -139,6 +155,51 @@ count_link(struct engine *e, const struct pair *p)
 	sum->fragments += p->later_packets;
 }
 
+/* What the records of a pair tell of DNS goes to the seconds they cover. */
+static void
+cover_pair(struct engine *e, const struct pair *p)
+{
+	int64_t from = time_seconds(p->from_ns), to = time_seconds(p->to_ns);
+
+	if (p->service != SERVICE_DNS || e->cover[0] == NULL)
+		return;
+	for (size_t l = 0; l <= e->links_n; l++) {
+		struct cover *c = e->cover[l];
+
+		if (l > 0 && (p->crowd == CROWD_OF_CLIENTS || place_of(&e->env, &p->client).link != l))
+			continue;
+		cover_add(c, COVER_QUERIES, from, to, p->queries);
+		cover_add(c, COVER_ANSWERS, from, to, p->answers);
+		cover_add(c, COVER_ANSWER_BYTES, from, to, p->answer_bytes);
+		cover_add(c, COVER_FIRST, from, to, p->large_bytes);
+		cover_add(c, COVER_LATER, from, to, p->later_bytes);
+		cover_add(c, COVER_LARGE, from, to, p->large);
+	}
+}
+
+static uint32_t
+report_s(const struct engine *e)
+{
+	return e->report_s[0] > e->report_s[1] ? e->report_s[0] : e->report_s[1];
+}
+
+/* What an already watched client does besides belongs to its picture. */
+static void
+take_besides(struct engine *e, const struct pair *p)
+{
+	struct watch *w = p->crowd == CROWD_OF_CLIENTS || e->watches.used == 0 ? NULL :
+	    watches_find(&e->watches, e->env.seed, &p->client, SIDE_CLIENT, p->service);
+
+	if (w != NULL)
+		watch_take(w, p, p->crowd == CROWD_OF_SERVERS ? NULL : &p->server, 0, NULL, e->env.tick, e->env.begin_ns);
+}
+
+static bool
+asked_about(const struct engine *e, const struct pair *p)
+{
+	return e->why_on && (addr_equal(&p->client, &e->why) || addr_equal(&p->server, &e->why));
+}
+
 static void
 take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 {
@@ -149,13 +210,13 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 	struct watch *w;
 
 	count_server(e, p);
-	if (e->links_n > 0)
+	if (p->to_ns != 0)
+		cover_pair(e, p);
+	else if (e->links_n > 0)
 		count_link(e, p);
-	if (!remarkable(p) && !(e->why_on && (addr_equal(&p->client, &e->why) || addr_equal(&p->server, &e->why)))) {
-		/* what an already watched client does besides belongs to its picture */
-		w = crowd_client || e->watches.used == 0 ? NULL : watches_find(&e->watches, e->env.seed, &p->client, SIDE_CLIENT, p->service);
-		if (w != NULL)
-			watch_take(w, p, crowd_server ? NULL : &p->server, 0, NULL, e->env.tick, e->env.begin_ns);
+	if (!remarkable(p) && !asked_about(e, p)) {
+		if (!p->counted)
+			take_besides(e, p);
 		return;
 	}
 	client = place_of(&e->env, &p->client);
@@ -173,8 +234,100 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 		return;
 	w->flags = side == SIDE_CLIENT ? client.flags : server.flags;
 	w->link = side == SIDE_CLIENT ? client.link : server.link;
+	if (p->to_ns != 0)
+		w->report_s = report_s(e);
 	watch_take(w, p, peer, addr_hash(e->env.seed, peer != NULL ? peer : a),
 	    p->name != 0 ? &s->name[p->name - 1] : NULL, e->env.tick, e->env.begin_ns);
+}
+
+/* Which service later fragments between two hosts belong to, where records gave them no ports: the one that the two
+ * used lately; DNS before others. */
+static uint8_t
+fragment_owner(const struct engine *e, const struct shard *s, const struct pair *p)
+{
+	uint64_t client = addr_hash(e->env.seed, &p->client), server = addr_hash(e->env.seed, &p->server);
+
+	for (unsigned int i = SERVICE_DNS; i < service_count(); i++) {
+		const struct pair_slot *slot = i != SERVICE_FRAGMENT ? pair_peek(s, pair_hash(client, server, (uint8_t)i)) : NULL;
+
+		if (slot != NULL && e->env.tick - slot->tick <= OWNER_S)
+			return (uint8_t)i;
+	}
+	return SERVICE_FRAGMENT;
+}
+
+/* Nothing but fragments from a DNS server: an exporter that shows one direction, or loses much, leaves no more of its
+ * large answers.  As many answers as packets, for want of a better number. */
+static bool
+dns_orphans(const struct engine *e, const struct pair *p)
+{
+	const struct server *s = engine_find_server(e, &p->server);
+
+	return p->crowd == CROWD_NONE && p->answer_bytes >= (uint64_t)e->env.large_answer * p->answer_packets &&
+	    ((place_of(&e->env, &p->server).flags & HOST_RESOLVER) != 0 ||
+	    (s != NULL && s->answered_tick != 0 && e->env.tick - s->answered_tick <= OWNER_S));
+}
+
+/* Fragments of records, after all other pairs of the tick: in whatever order the records came, their service is known. */
+static void
+take_fragments(struct engine *e, const struct shard *s, const struct pair *p)
+{
+	struct pair q = *p;
+	struct place client, server;
+	enum watch_side side;
+	struct watch *w;
+
+	q.service = p->crowd == CROWD_NONE ? fragment_owner(e, s, p) : SERVICE_FRAGMENT;
+	if (q.service == SERVICE_FRAGMENT) {
+		if (dns_orphans(e, p)) {
+			q.service = SERVICE_DNS;
+			q.large = q.answer_packets;
+			q.large_bytes = q.answer_bytes;
+			q.later_packets = 0;
+			q.later_bytes = 0;
+		}
+		take_pair(e, s, &q);
+		return;
+	}
+	q.owned = true;
+	q.one_flow = 0; /* one row of fragments for all flows of the two */
+	if (q.service == SERVICE_DNS)
+		q.answers = 0; /* no messages of their own */
+	cover_pair(e, &q);
+	client = place_of(&e->env, &p->client);
+	server = place_of(&e->env, &p->server);
+	side = engine_stranger(e, p, client, server) ? SIDE_SERVER : SIDE_CLIENT;
+	w = watches_find(&e->watches, e->env.seed, side == SIDE_CLIENT ? &p->client : &p->server, side, q.service);
+	if (w != NULL)
+		watch_take(w, &q, side == SIDE_CLIENT ? &p->server : &p->client, 0, NULL, e->env.tick, e->env.begin_ns);
+}
+
+static bool
+waits(const struct pair *p)
+{
+	return p->service == SERVICE_FRAGMENT && p->counted;
+}
+
+/* Records of minutes may end up in one tick, in any order: first those that make watches, then what the watched did
+ * besides, then the fragments. */
+static void
+take_pairs(struct engine *e)
+{
+	for (int i = 0; i < SHARDS; i++)
+		for (uint32_t k = 0; k < e->shard[i].pair_n; k++)
+			if (!waits(&e->shard[i].pair[k]))
+				take_pair(e, &e->shard[i], &e->shard[i].pair[k]);
+	for (int i = 0; i < SHARDS; i++)
+		for (uint32_t k = 0; e->shard[i].counted && k < e->shard[i].pair_n; k++) {
+			const struct pair *p = &e->shard[i].pair[k];
+
+			if (p->counted && !waits(p) && !remarkable(p) && !asked_about(e, p))
+				take_besides(e, p);
+		}
+	for (int i = 0; i < SHARDS; i++)
+		for (uint32_t k = 0; e->shard[i].counted && k < e->shard[i].pair_n; k++)
+			if (waits(&e->shard[i].pair[k]))
+				take_fragments(e, &e->shard[i], &e->shard[i].pair[k]);
 }
 
 /* --- curves --------------------------------------------------------------------------------------- */
@@ -205,8 +358,9 @@ curve_add(struct curve *c, int64_t second, const struct series_point *p)
 
 	if (c->n == 0)
 		c->start_s = second;
+	/* the input's clock was set back, or a record began before the first one: the curve keeps its order */
 	if (second < c->start_s)
-		return; /* the input's clock was set back: the curve keeps its order */
+		second = c->start_s;
 	while ((uint64_t)(second - c->start_s) / c->width_s >= SERIES_POINTS) {
 		for (i = 0; i < c->n / 2; i++) {
 			struct series_point sum = c->point[2 * i];
@@ -224,6 +378,9 @@ curve_add(struct curve *c, int64_t second, const struct series_point *p)
 	if (i >= c->n)
 		c->n = i + 1;
 	point_add(&c->point[i], p);
+	/* what records tell of a second comes bit by bit */
+	if (c->width_s == 1)
+		c->point[i].max_bytes = c->point[i].bytes;
 }
 
 /* Adds a watch's tick to the curves of everything and of its link. */
@@ -234,6 +391,9 @@ amplified(struct series_point *p, const struct watch *w, bool offender)
 
 	if (w->service == SERVICE_NONE)
 		return; /* a server under queries: its few answers are not amplified, or are its clients' already */
+	p->offenders += offender && (c->large > 0 || c->answers > 0);
+	if (w->records)
+		return; /* counted in the seconds they covered */
 	if (w->service == SERVICE_DNS) {
 		uint64_t later = c->later_bytes < c->large_bytes ? c->later_bytes : 0;
 
@@ -245,7 +405,25 @@ amplified(struct series_point *p, const struct watch *w, bool offender)
 		p->amplified_later_bytes += c->later_bytes;
 		p->amplified_answers += c->answers;
 	}
-	p->offenders += offender && (c->large > 0 || c->answers > 0);
+}
+
+struct covered {
+	struct engine *engine;
+	size_t link;
+};
+
+static void
+on_covered(void *ctx, int64_t second, const uint64_t gain[COVER_FIELDS])
+{
+	const struct covered *c = ctx;
+	struct series_point p = {
+		.bytes = gain[COVER_BYTES], .packets = gain[COVER_PACKETS], .dns_queries = gain[COVER_QUERIES],
+		.dns_answers = gain[COVER_ANSWERS], .dns_answer_bytes = gain[COVER_ANSWER_BYTES],
+		.amplified_first_bytes = gain[COVER_FIRST], .amplified_later_bytes = gain[COVER_LATER],
+		.amplified_answers = gain[COVER_LARGE], .max_bytes = gain[COVER_BYTES],
+	};
+
+	curve_add(&c->engine->curve[c->link], second, &p);
 }
 
 static void
@@ -254,25 +432,40 @@ grow_curves(struct engine *e)
 	struct series_point all = {0};
 	int64_t second = e->tick0_s + e->env.tick;
 
+	struct tick_sums sum = {0};
+
 	for (int i = 0; i < SHARDS; i++) {
 		const struct tick_sums *s = &e->shard[i].sums;
 
-		all.bytes += s->bytes;
-		all.packets += s->packets;
-		all.dns_queries += s->dns_queries;
-		all.dns_answers += s->dns_answers;
-		all.dns_answer_bytes += s->dns_answer_bytes;
+		sum.bytes += s->bytes;
+		sum.packets += s->packets;
+		sum.dns_queries += s->dns_queries;
+		sum.dns_answers += s->dns_answers;
+		sum.dns_answer_bytes += s->dns_answer_bytes;
+		sum.record_bytes += s->record_bytes;
+		sum.record_packets += s->record_packets;
+		sum.record_queries += s->record_queries;
+		sum.record_answers += s->record_answers;
+		sum.record_answer_bytes += s->record_answer_bytes;
 		all.any_queries += s->any_queries;
 		all.fragments += s->fragments;
 	}
-	if (all.dns_queries > 0)
+	if (sum.dns_queries > 0)
 		e->last_query_tick = e->env.tick;
-	e->stats.packets += all.packets;
-	e->stats.bytes += all.bytes;
-	e->stats.dns_queries += all.dns_queries;
-	e->stats.dns_responses += all.dns_answers;
+	e->stats.packets += sum.packets;
+	e->stats.bytes += sum.bytes;
+	e->stats.dns_queries += sum.dns_queries;
+	e->stats.dns_responses += sum.dns_answers;
 	e->stats.fragments += all.fragments;
+	/* what records told of is in the curves already, in its own seconds */
+	all.bytes = sum.bytes - sum.record_bytes;
+	all.packets = sum.packets - sum.record_packets;
+	all.dns_queries = sum.dns_queries - sum.record_queries;
+	all.dns_answers = sum.dns_answers - sum.record_answers;
+	all.dns_answer_bytes = sum.dns_answer_bytes - sum.record_answer_bytes;
 	all.max_bytes = all.bytes;
+	for (size_t l = 0; l <= e->links_n && e->cover[l] != NULL; l++)
+		cover_tell(e->cover[l], second, on_covered, &(struct covered){e, l});
 	for (size_t l = 1; l <= e->links_n; l++) {
 		struct series_point p = e->link_dns[l];
 
@@ -438,9 +631,7 @@ drop_quiet(struct engine *e)
 void
 engine_close_tick(struct engine *e)
 {
-	for (int i = 0; i < SHARDS; i++)
-		for (uint32_t k = 0; k < e->shard[i].pair_n; k++)
-			take_pair(e, &e->shard[i], &e->shard[i].pair[k]);
+	take_pairs(e);
 	watch_floods(e);
 	grow_curves(e);
 	judge_all(e);

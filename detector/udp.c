@@ -24,21 +24,23 @@ static const struct setting reflector_table[] = {
 	{"baf", "x", 1, 1000, 5, "docs/calibration.md", F(baf), "answer bytes over request bytes"},
 };
 
+enum { RECORD_GRACE_S = 5 }; /* the record of the requests may come after that of the answers */
 enum { SIGNAL_MISS, SIGNAL_COUNT, SIGNAL_SOURCES, SIGNAL_SIZE, SIGNAL_FLOOD };
 
 static void
 judge_victim(const struct judge_env *env, const struct watch *w, struct verdict *v)
 {
 	const struct udp_settings *set = &env->settings->udp_victim;
-	const struct cell *c = &w->sum[WINDOW_SHORT];
+	/* records of idle flows come too late for the short window: three times as many in the long one */
+	const struct cell sums = watch_cell(w, w->records ? SUM_LONG : SUM_SHORT), *c = &sums;
 	const struct service *service = service_info(w->service);
-	double n = c->answers, seen = n / w->sampling, sources = watch_peer_count(w);
+	double n = c->answers, seen = n / w->sampling / (w->records ? 3 : 1), sources = watch_peer_count(w);
 	/* who writes back to those it hears from is in a conversation, whoever began it: a public NTP
 	 * server and its clients may both use port 123 */
 	double miss = n > 0 && c->queries < n / 2 ? (n - c->matched) / n : 0, mean = n > 0 ? (double)c->answer_bytes / (double)c->answer_packets : 0;
 	struct interval bound = share99(miss * seen, seen, w->sampling > 1);
 
-	*v = (struct verdict){.role = ROLE_VICTIM, .window_s = watch_window_s[WINDOW_SHORT]};
+	*v = (struct verdict){.role = ROLE_VICTIM, .window_s = watch_window_s[w->records ? WINDOW_LONG : WINDOW_SHORT]};
 	struct signal *s = verdict_signal(v, "unmatched_share", "Answers it did not ask for", "mismatch", "%", miss, bound.low,
 	    bound.high, set->unmatched_share);
 	s->required = true;
@@ -54,7 +56,7 @@ judge_victim(const struct judge_env *env, const struct watch *w, struct verdict 
 	bool base = v->signals[SIGNAL_MISS].met && v->signals[SIGNAL_COUNT].met && v->signals[SIGNAL_SOURCES].met;
 	bool lasts = c->ticks >= 2 || seen >= 10 * set->min_packets;
 
-	if (base && lasts && (v->signals[SIGNAL_SIZE].met || flood->met))
+	if (base && lasts && (!w->counted || env->tick - w->born >= RECORD_GRACE_S) && (v->signals[SIGNAL_SIZE].met || flood->met))
 		v->heat = HEAT_HOT;
 	else if (miss >= 0.75 * set->unmatched_share && seen >= set->min_packets / 4)
 		v->heat = HEAT_WARM;
@@ -72,15 +74,15 @@ static void
 judge_reflector(const struct judge_env *env, const struct watch *w, struct verdict *v)
 {
 	const struct udp_settings *set = &env->settings->udp_reflector;
-	const struct cell *c = &w->sum[WINDOW_SHORT];
-	double n = c->answers, seen = n / w->sampling;
+	const struct cell sums = watch_cell(w, w->records ? SUM_LONG : SUM_SHORT), *c = &sums;
+	double n = c->answers, seen = n / w->sampling / (w->records ? 3 : 1);
 	double mean = c->answer_packets > 0 ? (double)c->answer_bytes / c->answer_packets : 0;
 	double baf = c->query_bytes > 0 ? (double)c->answer_bytes / (double)c->query_bytes : c->answer_bytes > 0 ? 1000 : 0;
 	double request = c->queries > 0 ? (double)c->query_bytes / c->queries : 0;
 	struct interval ratio = ratio99(baf, seen, (double)c->queries / w->sampling, w->sampling > 1);
 	const struct service *service = service_info(w->service);
 
-	*v = (struct verdict){.role = ROLE_REFLECTOR, .window_s = watch_window_s[WINDOW_SHORT]};
+	*v = (struct verdict){.role = ROLE_REFLECTOR, .window_s = watch_window_s[w->records ? WINDOW_LONG : WINDOW_SHORT]};
 	verdict_signal(v, "baf", "Answers \xc3\xb7 requests, bytes at IP level", "size", "x", baf, ratio.low, ratio.high, set->baf);
 	verdict_signal(v, "packets", "Answer packets to strangers", "rate", "", n, seen, seen, set->min_packets);
 	verdict_signal(v, "mean_size", "Mean answer, bytes at IP level", "size", "B", mean, mean, mean,

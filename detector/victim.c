@@ -15,6 +15,10 @@ static const struct setting table[] = {
 	    "large answers needed in the window"},
 	{"min-sources", "", 2, 10000, 10, "docs/calibration.md", F(min_sources),
 	    "reflectors, unless one question repeats"},
+	{"record-share", "%", 0.2, 1, 0.5, "docs/calibration.md: a recursor with DNSSEC stays below 35 %", F(record_share),
+	    "large answers among all, where records or samples are all there is; lower 99 % bound"},
+	{"flow-answers", "", 10, 1e6, 30, "as for the abuser", F(flow_answers),
+	    "packets of large answers in one flow record, where no queries are visible"},
 	{"repeat-share", "%", 0.1, 1, 0.5, "as for the abuser", F(repeat_share),
 	    "the same answer again while it is still valid, lower 99 % bound"},
 };
@@ -22,6 +26,31 @@ static const struct setting table[] = {
 enum { SIGNAL_UNMATCHED, SIGNAL_COUNT, SIGNAL_SOURCES, SIGNAL_REPEAT };
 
 #define SPREAD_S 0.8 /* see abuser.c */
+
+enum { GRACE_S = 5 }; /* the record of the queries may come after that of the answers */
+
+/* Half of a conversation looks like this, too: a recursor whose queries take another way.  But most of what it gets
+ * is small. */
+static bool
+record_share(const struct judge_env *env, const struct watch *w, const struct cell *c, struct verdict *v)
+{
+	double large = c->answers > 0 ? (double)c->large / c->answers : 0;
+	struct interval share = wilson99(c->large / (double)w->sampling, (c->answers > c->large ? c->answers : c->large) / (double)w->sampling);
+	struct signal *s = verdict_signal(v, "record_share", "Large answers among all it gets", "size", "%", large, share.low,
+	    share.high, env->settings->victim.record_share);
+
+	return s->met && env->tick - w->born >= GRACE_S;
+}
+
+/* One direction is all there is: then many large answers in one flow stand out, as no stub keeps its port. */
+static bool
+one_sided(const struct judge_env *env, const struct watch *w, struct verdict *v)
+{
+	if (env->queries_seen)
+		return false;
+	return verdict_signal(v, "flow_answers", "Packets of large answers in one flow: no stub keeps its port", "names", "", w->one_flow,
+	    w->one_flow, w->one_flow, env->settings->victim.flow_answers)->met;
+}
 
 static void
 judge_window(const struct judge_env *env, const struct watch *w, const struct cell *c, uint32_t window_s,
@@ -48,7 +77,7 @@ judge_window(const struct judge_env *env, const struct watch *w, const struct ce
 	bool lasts = c->ticks >= 3 || (c->ticks == 2 && watch_spread_s(w) >= SPREAD_S) || seen >= 10 * set->min_answers;
 	bool names = watch_top_name_share(w) > 0;
 	bool many = v->signals[SIGNAL_SOURCES].met, again = v->signals[SIGNAL_REPEAT].met;
-	bool odd = names ? again && (many || env->queries_seen) : many;
+	bool odd = w->counted ? record_share(env, w, c, v) && (many || one_sided(env, w, v)) : names ? again && (many || env->queries_seen) : many;
 
 	if (v->signals[SIGNAL_UNMATCHED].met && v->signals[SIGNAL_COUNT].met && odd && lasts)
 		v->heat = HEAT_HOT;
@@ -59,10 +88,11 @@ judge_window(const struct judge_env *env, const struct watch *w, const struct ce
 static void
 judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
 {
+	const struct cell brief = watch_cell(w, SUM_SHORT), longer = watch_cell(w, SUM_LONG);
 	struct verdict slow;
 
-	judge_window(env, w, &w->sum[WINDOW_SHORT], watch_window_s[WINDOW_SHORT], v);
-	judge_window(env, w, &w->sum[WINDOW_LONG], watch_window_s[WINDOW_LONG], &slow);
+	judge_window(env, w, &brief, watch_window_s[WINDOW_SHORT], v);
+	judge_window(env, w, &longer, watch_window_s[WINDOW_LONG], &slow);
 	if (slow.heat > v->heat && watch_still_active(w, env->tick))
 		*v = slow;
 	if (!env->queries_seen)

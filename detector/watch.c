@@ -177,7 +177,7 @@ watches_get(struct watches *w, uint64_t seed, const struct addr *a, enum watch_s
 	x->side = (uint8_t)side;
 	x->service = service;
 	x->sampling = 1;
-	x->peers_tick = tick;
+	x->peers_tick = x->born = tick;
 	w->slot[i] = (uint32_t)(x - w->pool) + 1;
 	x->at = w->used;
 	w->order[w->used++] = (uint32_t)(x - w->pool);
@@ -224,37 +224,206 @@ take_name(struct watch *w, const struct name_slot *n, uint64_t count)
 	w->name[least].count += count;
 }
 
+/* --- records ------------------------------------------------------------------------------------- */
+
+/* The part of x that falls into [a, b) of d equal steps; parts that meet add up to x.  Single items lie in the middle
+ * of their share, so that neither the beginning nor the end of a record gets more than its own. */
+static struct cell
+cell_part(const struct cell *x, uint64_t a, uint64_t b, uint64_t d)
+{
+#define PART(f) ((2 * x->f * b + d) / (2 * d) - (2 * x->f * a + d) / (2 * d))
+#define PART32(f) ((uint32_t)((2 * (uint64_t)x->f * b + d) / (2 * d) - (2 * (uint64_t)x->f * a + d) / (2 * d)))
+	return (struct cell){
+		.queries = PART32(queries), .any_queries = PART32(any_queries), .answers = PART32(answers),
+		.answer_packets = PART32(answer_packets), .large = PART32(large), .matched = PART32(matched),
+		.repeat = PART32(repeat), .later_packets = PART32(later_packets), .peers = PART32(peers),
+		.query_bytes = PART(query_bytes), .answer_bytes = PART(answer_bytes), .large_bytes = PART(large_bytes),
+		.large_size = PART(large_size), .large_query_bytes = PART(large_query_bytes), .later_bytes = PART(later_bytes),
+	};
+#undef PART
+#undef PART32
+}
+
+/* What makes a second an active one. */
+static uint32_t
+activity(const struct watch *w, const struct cell *c)
+{
+	return w->service == SERVICE_DNS ? c->large : w->service == SERVICE_NONE ? c->queries : c->answers;
+}
+
+/* Adds a part that covers `seconds` to a slot and its window's sum. */
+static void
+slot_add(const struct watch *w, struct cell *slot, struct cell *sum, struct cell part, uint32_t seconds, uint32_t most)
+{
+	uint32_t n = activity(w, &part);
+
+	part.ticks = n < seconds ? n : seconds;
+	if (slot->ticks + part.ticks > most)
+		part.ticks = slot->ticks < most ? most - slot->ticks : 0;
+	cell_add(slot, &part);
+	cell_add(sum, &part);
+}
+
+enum {
+	MS = 1000000,
+	COVER_S = 2 * 3600, /* the longest cover that is believed */
+};
+
+struct spread {
+	struct watch *w;
+	const struct cell *c;
+	int64_t from, to, now; /* ms; now: the current tick begins */
+};
+
+/* The part between two times before the current tick. */
+static struct cell
+spread_part(const struct spread *s, int64_t a, int64_t b, uint32_t *seconds)
+{
+	if (a < s->from)
+		a = s->from;
+	if (b > s->now)
+		b = s->now;
+	if (b > s->to)
+		b = s->to;
+	if (b <= a) {
+		*seconds = 0;
+		return (struct cell){0};
+	}
+	*seconds = (uint32_t)((b - a + 999) / 1000);
+	return cell_part(s->c, (uint64_t)(a - s->from), (uint64_t)(b - s->from), (uint64_t)(s->to - s->from));
+}
+
+static void
+spread_windows(const struct spread *s, uint32_t tick)
+{
+	struct watch *w = s->w;
+	uint32_t seconds;
+
+	for (uint32_t k = 1; k < W1 && k < tick; k++) {
+		struct cell part = spread_part(s, s->now - k * 1000, s->now - (k - 1) * 1000, &seconds);
+
+		if (seconds > 0)
+			slot_add(w, &w->w1[(tick - k) % W1], &w->sum[WINDOW_SHORT], part, 1, 1);
+	}
+	for (uint32_t k = 0; k < W10 && k <= tick / 10; k++) {
+		int64_t begin = s->now - (int64_t)(tick - (tick / 10 - k) * 10) * 1000;
+		struct cell part = spread_part(s, begin, begin + 10000, &seconds);
+
+		if (seconds > 0)
+			slot_add(w, &w->w10[(tick / 10 - k) % W10], &w->sum[WINDOW_LONG], part, seconds, k > 0 ? 10 : tick % 10);
+	}
+	for (uint32_t k = 0; k < W60 && k <= tick / 60; k++) {
+		int64_t begin = s->now - (int64_t)(tick - (tick / 60 - k) * 60) * 1000;
+		struct cell part = spread_part(s, begin, begin + 60000, &seconds);
+
+		if (seconds > 0)
+			w->w60[(tick / 60 - k) % W60] += activity(w, &part);
+	}
+}
+
+void
+watch_spread(struct watch *w, const struct cell *c, int64_t from_ns, int64_t to_ns, uint32_t tick, int64_t begin_ns)
+{
+	struct spread s = {.w = w, .c = c, .from = from_ns / MS, .to = to_ns / MS, .now = begin_ns / MS};
+	struct cell part;
+	uint32_t seconds;
+
+	if (s.to > s.now + 1000)
+		s.to = s.now + 1000;
+	if (s.from < s.to - COVER_S * INT64_C(1000))
+		s.from = s.to - COVER_S * INT64_C(1000);
+	if (s.to <= s.from)
+		s.from = s.to - 1;
+	if (s.to > s.now) {
+		int64_t a = s.from > s.now ? s.from : s.now;
+
+		part = cell_part(c, (uint64_t)(a - s.from), (uint64_t)(s.to - s.from), (uint64_t)(s.to - s.from));
+		cell_add(&w->now, &part);
+	}
+	spread_windows(&s, tick);
+	part = spread_part(&s, s.from, s.now, &seconds);
+	part.ticks = activity(w, &part) < seconds ? activity(w, &part) : seconds;
+	if (w->total.ticks == 0 && part.ticks > 0)
+		w->first_tick = tick > seconds ? tick - seconds : 1;
+	cell_add(&w->total, &part);
+	w->last_tick = tick;
+}
+
+enum { FRAGMENTS_MOST = 6 }; /* of one answer: a DNS message is 8 KiB at most in practice */
+
+struct cell
+watch_cell(const struct watch *w, enum watch_sum which)
+{
+	struct cell c = which == SUM_TOTAL ? w->total : w->sum[which];
+	uint32_t small, left, packets = c.large;
+
+	if (!w->counted)
+		return c;
+	if (w->service != SERVICE_DNS) {
+		if (w->service != SERVICE_NONE)
+			/* whether a first fragment was there, records do not say */
+			c.matched = w->service == SERVICE_FRAGMENT || c.queries > c.answers ? c.answers : c.queries;
+		return c;
+	}
+	small = c.answers > c.large ? c.answers - c.large : 0;
+	left = c.queries > small ? c.queries - small : 0;
+	if (left >= packets / FRAGMENTS_MOST && left < packets) {
+		c.large = left;
+		c.answers -= packets - left;
+	}
+	c.matched = left < c.large ? left : c.large;
+	c.large_query_bytes = c.queries > 0 ? c.query_bytes * c.matched / c.queries : 0;
+	if (packets > 0) {
+		uint64_t later = packets - c.large, all = packets + c.later_packets;
+
+		c.later_bytes += c.large_bytes > c.later_bytes ? (c.large_bytes - c.later_bytes) * later / packets : 0;
+		c.later_packets += (uint32_t)later;
+		/* IP and UDP headers off: what the message itself measures */
+		c.large_size = c.large_bytes > 8 * c.large + 20 * all ? c.large_bytes - 8 * c.large - 20 * all : 0;
+	}
+	return c;
+}
+
+/* --- pairs --------------------------------------------------------------------------------------- */
+
+static struct cell
+cell_of_pair(const struct pair *p)
+{
+	return (struct cell){
+		.queries = p->queries, .any_queries = p->any_queries, .answers = p->answers,
+		.answer_packets = p->answer_packets, .large = p->large, .matched = p->matched, .repeat = p->repeat,
+		.later_packets = p->later_packets, .peers = 1, .query_bytes = p->query_bytes,
+		.answer_bytes = p->answer_bytes, .large_bytes = p->large_bytes + (p->large > 0 || p->owned ? p->later_bytes : 0),
+		.large_size = p->large_size, .large_query_bytes = p->large_query_bytes, .later_bytes = p->later_bytes,
+	};
+}
+
 void
 watch_take(struct watch *w, const struct pair *p, const struct addr *peer, uint64_t peer_hash,
     const struct name_slot *name, uint32_t tick, int64_t begin_ns)
 {
-	struct cell *c = &w->now;
+	const struct cell c = cell_of_pair(p);
 	uint32_t weight = p->service == SERVICE_DNS ? p->large : p->answers;
 
 	if (p->first_ns != 0 && w->first_ns == 0)
 		w->first_ns = p->first_ns;
-	c->queries += p->queries;
-	c->any_queries += p->any_queries;
-	c->answers += p->answers;
-	c->answer_packets += p->answer_packets;
-	c->large += p->large;
-	c->matched += p->matched;
-	c->repeat += p->repeat;
-	c->later_packets += p->later_packets;
-	c->peers++;
-	c->query_bytes += p->query_bytes;
-	c->answer_bytes += p->answer_bytes;
-	c->large_bytes += p->large_bytes + (p->large > 0 ? p->later_bytes : 0);
-	c->large_size += p->large_size;
-	c->large_query_bytes += p->large_query_bytes;
-	c->later_bytes += p->later_bytes;
+	w->counted = w->counted || p->counted;
+	w->records = w->records || p->to_ns != 0;
+	if (p->to_ns != 0 && p->from_ns < begin_ns)
+		watch_spread(w, &c, p->from_ns, p->to_ns, tick, begin_ns);
+	else
+		cell_add(&w->now, &c);
+	if (p->one_flow > w->one_flow)
+		w->one_flow = p->one_flow;
 	w->touched = tick;
 	if (p->sampling > w->sampling)
 		w->sampling = p->sampling;
 	if (weight == 0)
 		return;
-	if (begin_ns + p->last_at * INT64_C(3906250) > w->last_ns)
+	if (p->to_ns == 0 && begin_ns + p->last_at * INT64_C(3906250) > w->last_ns)
 		w->last_ns = begin_ns + p->last_at * INT64_C(3906250);
+	else if (p->to_ns > w->last_ns)
+		w->last_ns = p->to_ns;
 	if (w->recent_ns[0] < begin_ns) {
 		w->recent_ns[1] = w->recent_ns[0];
 		w->recent_ns[0] = p->first_ns;
@@ -281,8 +450,7 @@ watch_take(struct watch *w, const struct pair *p, const struct addr *peer, uint6
 void
 watch_close_tick(struct watch *w, uint32_t tick)
 {
-	bool active = w->service == SERVICE_DNS ? w->now.large > 0 :
-	    w->service == SERVICE_NONE ? w->now.queries > 0 : w->now.answers > 0;
+	bool active = activity(w, &w->now) > 0;
 	struct cell zero = {0};
 
 	if (tick - w->peers_tick >= 60) {
@@ -354,7 +522,7 @@ watch_still_active(const struct watch *w, uint32_t tick)
 	if (w->total.ticks == 0)
 		return false;
 	gap = 12 * (w->last_tick - w->first_tick + 1) / w->total.ticks;
-	return tick - w->last_tick <= (gap > 5 ? gap : 5);
+	return tick - w->last_tick <= (gap > 5 ? gap : 5) + w->report_s;
 }
 
 double

@@ -64,7 +64,12 @@ struct watch {
 	uint8_t side, service;
 	uint8_t flags;       /* enum host_flags of the address */
 	uint16_t link;
-	uint16_t sampling;
+	bool records;        /* fed by flow records: its curves come from what they cover */
+	bool counted;        /* see struct pair; watch_cell makes up for it */
+	uint32_t sampling;
+	uint32_t report_s;   /* records tell of so long at a time: silence means nothing before */
+	uint32_t one_flow;   /* packets of large answers in one record, the most of the episode */
+	uint32_t born;       /* tick in which it was made */
 	uint32_t first_tick; /* of the episode */
 	uint32_t last_tick;  /* with a large (DNS) or any answer */
 	int64_t first_ns;    /* first such answer of the current episode */
@@ -102,6 +107,15 @@ struct watch *watches_find(const struct watches *w, uint64_t seed, const struct 
 struct watch *watches_get(struct watches *w, uint64_t seed, const struct addr *a, enum watch_side side,
     uint8_t service, uint32_t tick);
 void watches_free(struct watches *w, struct watch *x);
+
+/* The sums of a window as the judges want them.  One by one the shards have matched queries and answers; of records
+ * and samples only numbers are known: what queries are left when the small answers have had theirs explains the
+ * large ones.  A record's packets may be fragments of fewer answers: the queries say how many there were. */
+enum watch_sum { SUM_SHORT = WINDOW_SHORT, SUM_LONG = WINDOW_LONG, SUM_TOTAL };
+struct cell watch_cell(const struct watch *w, enum watch_sum which);
+/* Adds to the windows what records covered, exactly by time: every count is conserved (integer carry).  What lies
+ * before the long window counts in the total alone. */
+void watch_spread(struct watch *w, const struct cell *c, int64_t from_ns, int64_t to_ns, uint32_t tick, int64_t begin_ns);
 
 /* Seconds between the first and the last answer of the two latest active ticks: a burst that only straddles
  * the edge of a tick is short. */

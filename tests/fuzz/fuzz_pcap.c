@@ -24,7 +24,7 @@ read_all(struct source *s, struct block *b, struct flow_batch *out)
 	int n;
 
 	while ((n = source_read(s, b)) > 0) {
-		check((size_t)n == b->n && b->n <= b->packet_cap && b->size <= b->cap);
+		check((size_t)n == (b->n > 0 ? b->n : b->flows.n) && b->n <= b->packet_cap && b->size <= b->cap);
 		for (size_t i = 0; i < b->n; i++) {
 			check((size_t)b->packet[i].offset + b->packet[i].caplen <= b->size);
 			check(b->packet[i].caplen <= b->packet[i].wirelen && b->packet[i].t_ns >= 0);

@@ -147,7 +147,7 @@ static bool
 run(void)
 {
 	char path[] = "/tmp/damp-test-XXXXXX";
-	struct source_events ev = {damage, &s, 5};
+	struct source_events ev = {.damage = damage, .ctx = &s, .input = 5};
 	int fd = mkstemp(path);
 	struct source *src;
 
@@ -298,7 +298,7 @@ test_not_captures(void **state)
 static void
 test_pipe(void **state)
 {
-	struct source_events ev = {damage, &s, 5};
+	struct source_events ev = {.damage = damage, .ctx = &s, .input = 5};
 	struct source *src;
 	struct block b;
 	char path[32];
