@@ -122,7 +122,7 @@ int source_read(struct source *s, struct block *b);
 struct source_progress {
 	uint64_t done, total; /* bytes; total 0: unknown */
 	uint64_t damaged;     /* places told through `damage` */
-	uint64_t kernel_drops; /* live: packets the kernel dropped */
+	uint64_t kernel_drops; /* live: packets the kernel dropped; a train of datagrams received as one counts as one */
 };
 void source_progress(const struct source *s, struct source_progress *p);
 
