@@ -33,7 +33,7 @@ struct exporter_key {
 enum exporter_count {
 	EXPORTER_DATAGRAMS, EXPORTER_BYTES,
 	EXPORTER_RECORDS,        /* flow records delivered */
-	EXPORTER_LOST,           /* records (v9: datagrams, sFlow: samples) missing by sequence number */
+	EXPORTER_LOST,           /* records (v9, sFlow: datagrams) missing by sequence number */
 	EXPORTER_RESETS,         /* the sequence began anew */
 	EXPORTER_DUPLICATES,     /* the same sequence number again */
 	EXPORTER_MISORDERED,     /* one from before */

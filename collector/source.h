@@ -134,7 +134,7 @@ void source_tap(struct source *s, void (*tap)(void *ctx, const struct block *b),
 struct source_progress {
 	uint64_t done, total; /* bytes; total 0: unknown */
 	uint64_t damaged;     /* places told through `damage` */
-	uint64_t kernel_drops; /* live: packets the kernel dropped */
+	uint64_t kernel_drops; /* live: packets the kernel dropped; a train of datagrams received as one counts as one */
 };
 void source_progress(const struct source *s, struct source_progress *p);
 
