@@ -235,7 +235,7 @@ read_record(struct source *s, struct flowtools *f, const uint8_t *p, struct flow
 	unsigned int type, code;
 	struct exporter *e;
 
-	*r = (struct flow){.sampling = 1, .flags = FLOW_RECORD};
+	file_flow_init(r);
 	x.export_ns = (int64_t)secs * 1000000000 + (nsecs < 1000000000 ? nsecs : 0);
 	x.uptime_ms = u32(f, &c);
 	from = u32(f, &c);
@@ -277,8 +277,7 @@ read_record(struct source *s, struct flowtools *f, const uint8_t *p, struct flow
 	r->seen_ns = x.export_ns;
 	file_scale(r, e);
 	e->count[EXPORTER_TIME_REPAIRED] += file_times(r);
-	if (file_later_fragment(r))
-		r->flags |= FLOW_FRAG_LATER;
+	flow_record_fragment(r);
 	if (to->extra != NULL) {
 		x.exporter = e->key.addr;
 		x.version = e->key.version;

@@ -62,6 +62,7 @@ struct listen {
 	pthread_mutex_t lock;
 	struct crate *full, **full_end; /* in order */
 	bool closing;
+	atomic_int failed;        /* why a receiver gave up; 0: none did */
 	int full_fd;              /* readable while there are full crates */
 };
 
@@ -191,6 +192,8 @@ run(void *arg)
 		do
 			n = fill(r, &c->block);
 		while (n == 0 && !r->listen->source->stopped);
+		if (n < 0)
+			r->listen->failed = n;
 		if (n <= 0)
 			return NULL;
 		put_full(r->listen, c);
@@ -234,6 +237,8 @@ read_threads(struct source *s, struct listen *l, struct block *b)
 
 	if (swap_full(l, b))
 		return delivered(s, l, b);
+	if (l->failed != 0)
+		return l->failed; /* its senders would be lost without a word */
 	if (poll(fds, 2, TIMEOUT_MS) < 0 && errno != EINTR)
 		return ERR_IO;
 	if (!s->stopped && swap_full(l, b))

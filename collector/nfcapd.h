@@ -1,8 +1,9 @@
 /* Inside of the nfcapd reader: the file, its blocks (nfcapd.c), and the two generations of records in them.
  *
- * nfcapd.c hands out whole records of a block; nfcapd_record3 (nfdump 1.7, in nfcapd3.c) and nfcapd_record1 (nfdump 1.6,
- * in nfcapd1.c) append their flows to a batch.  All numbers in these files are in the order of the host that wrote
- * them; damp reads little-endian ones.
+ * nfcapd.c hands out whole records of a block (decompressed by nfcapd_unpack.c); nfcapd_record3 (nfdump 1.7, in
+ * nfcapd3.c) and nfcapd_record1 (nfdump 1.6, in nfcapd1.c) append their flows to a batch through nfcapd_deliver
+ * (nfcapd_flow.c).  All numbers in these files are in the order of the host that wrote them; damp reads
+ * little-endian ones.
  */
 #ifndef COLLECTOR_NFCAPD_H
 #define COLLECTOR_NFCAPD_H
@@ -104,6 +105,10 @@ nfcapd_time(uint64_t ms)
 /* p[0..n) is one whole record of the given type, its header included.  False: malformed. */
 bool nfcapd_record3(struct source *s, struct nfcapd *f, const uint8_t *p, size_t n, struct flow_batch *to);
 bool nfcapd_record1(struct source *s, struct nfcapd *f, unsigned int type, const uint8_t *p, size_t n, struct flow_batch *to);
+/* Records about exporters: who one is, what was lost of it, its sampling. */
+bool nfcapd_exporter(struct nfcapd *f, const uint8_t *p, size_t n);
+bool nfcapd_exporter_stats(struct source *s, struct nfcapd *f, const uint8_t *p, size_t n);
+bool nfcapd_sampler(struct nfcapd *f, unsigned int type, const uint8_t *p, size_t n);
 bool nfcapd_map1(struct nfcapd *f, const uint8_t *p, size_t n);
 
 /* Decompresses a block into f->plain; its size, or 0 when the block is damaged. */

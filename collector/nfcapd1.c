@@ -111,8 +111,9 @@ nfcapd_record1(struct source *s, struct nfcapd *f, unsigned int type, const uint
 	beside.exporter = type == NFCAPD_COMMON1 ? le16(head + 28) : head[5];
 	beside.event = (flags & EVENT) != 0;
 	beside.sampled = (flags & SAMPLED) != 0;
-	*r = (struct flow){.sampling = 1, .flags = FLOW_RECORD};
-	*x = (struct flow_extra){.flows = 1};
+	file_flow_init(r);
+	if (to->extra != NULL)
+		*x = (struct flow_extra){.flows = 1};
 	r->start_ns = nfcapd_time((uint64_t)le32(head + 12) * 1000 + le16(head + 8));
 	r->end_ns = nfcapd_time((uint64_t)le32(head + 16) * 1000 + le16(head + 10));
 	x->forwarding = head[20];

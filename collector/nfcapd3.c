@@ -105,8 +105,9 @@ nfcapd_record3(struct source *s, struct nfcapd *f, const uint8_t *p, size_t n, s
 
 	if (head == NULL)
 		return false;
-	*r = (struct flow){.sampling = 1, .flags = FLOW_RECORD};
-	*x = (struct flow_extra){.flows = 1, .domain = (uint32_t)head[6] << 8 | head[7], .version = head[11]};
+	file_flow_init(r);
+	if (to->extra != NULL)
+		*x = (struct flow_extra){.flows = 1, .domain = (uint32_t)head[6] << 8 | head[7], .version = head[11]};
 	beside.exporter = le16(head + 8);
 	beside.event = (head[10] & RECORD_EVENT) != 0;
 	beside.sampled = (head[10] & RECORD_SAMPLED) != 0;

@@ -47,6 +47,9 @@ struct source {
 	bool own_export;
 	bool packets_only;      /* blocks go out as the format reads them */
 	struct exports *exports; /* collector/exports.c; NULL: not needed so far */
+	void (*tap)(void *ctx, const struct block *b);
+	void *tap_ctx;
+	struct order *order;    /* collector/order.c; NULL: not needed so far */
 	uint64_t damaged, kernel_drops;
 };
 
@@ -61,6 +64,8 @@ source_head(const struct source *s, size_t *n)
 	return s->carry;
 }
 
+/* Whether some format recognizes a file that begins so. */
+bool source_known(const uint8_t *head, size_t n);
 /* Drops n bytes of the head: a file header. */
 void source_skip_head(struct source *s, size_t n);
 
@@ -88,6 +93,12 @@ void *live_open(const struct source_live *list, size_t n, int stop_fd, char *why
  * and otherwise turns them into flows.  Results as source_read. */
 int exports_read(struct source *s, struct block *b);
 void exports_free(struct exports *x);
+
+/* The sources behind a source_open_multi; 0 for other sources. */
+size_t multi_members(const struct source *s, struct source **out, size_t max);
+/* Blocks of records in the order of time, from what `read` delivers; results as source_read. */
+int order_read(struct source *s, struct block *b, int (*read)(struct source *s, struct block *b));
+void order_free(struct order *o);
 
 extern const struct source_format pcapfile_format, pcapng_format, live_format, listen_format;
 extern const struct source_format flowtools_format, nfcapd_format;

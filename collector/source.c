@@ -94,21 +94,29 @@ read_packed(void *ctx, uint8_t *to, size_t n)
 	return read_some(ctx, to, n);
 }
 
+static void
+tell_unpack(struct source *s)
+{
+	const char *reason = s->unpack != NULL ? unpack_damage(s->unpack) : NULL;
+
+	/* while it is being opened, the reason is why that failed */
+	if (reason == NULL || s->unpack_told || s->format == NULL)
+		return;
+	s->unpack_told = true;
+	source_damage(s, unpack_done(s->unpack), reason);
+}
+
 /* The input's bytes, decompressed where they are compressed; 0 at the end, -1 for a failure. */
 static ssize_t
 read_bytes(struct source *s, uint8_t *to, size_t n)
 {
-	const char *reason;
 	ssize_t got;
 
 	if (s->unpack == NULL)
 		return read_some(s, to, n);
 	got = unpack_read(s->unpack, to, n);
-	reason = got == 0 ? unpack_damage(s->unpack) : NULL;
-	if (reason != NULL && !s->unpack_told) {
-		s->unpack_told = true;
-		source_damage(s, unpack_done(s->unpack), reason);
-	}
+	if (got == 0)
+		tell_unpack(s);
 	return got;
 }
 
@@ -309,6 +317,22 @@ open_input(struct source *s, const char *path)
 	return read_head(s);
 }
 
+static const struct source_format *
+format_of(const uint8_t *head, size_t n)
+{
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		if (formats[i]->probe(head, n))
+			return formats[i];
+	}
+	return NULL;
+}
+
+bool
+source_known(const uint8_t *head, size_t n)
+{
+	return format_of(head, n < SOURCE_HEAD ? n : SOURCE_HEAD) != NULL;
+}
+
 struct source *
 source_open_file(const char *path, const struct source_events *ev, char *why, size_t why_size)
 {
@@ -326,12 +350,11 @@ source_open_file(const char *path, const struct source_events *ev, char *why, si
 	}
 	if (open_packed(s, why, why_size) != 0)
 		goto fail;
-	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-		if (!formats[i]->probe(s->carry, s->carry_n))
-			continue;
-		s->format = formats[i];
+	s->format = format_of(s->carry, s->carry_n);
+	if (s->format != NULL) {
 		if (s->format->open(s, why, why_size) != 0)
 			goto fail;
+		tell_unpack(s); /* a short file may have ended with its head */
 		return s;
 	}
 	unknown_format(s, why, why_size);
@@ -384,6 +407,11 @@ source_stop(struct source *s)
 	static const uint64_t one = 1;
 	int saved = errno;
 
+	struct source *member[SOURCE_MULTI_MAX];
+	size_t n = multi_members(s, member, SOURCE_MULTI_MAX);
+
+	for (size_t i = 0; i < n; i++)
+		source_stop(member[i]);
 	s->stopped = true;
 	/* wakes a poll; should it fail, a live read still ends at its time-out */
 	while (write(s->stop_fd, &one, sizeof(one)) < 0 && errno == EINTR)
@@ -403,6 +431,7 @@ source_close(struct source *s)
 	if (s->stop_fd >= 0)
 		close(s->stop_fd);
 	exports_free(s->exports);
+	order_free(s->order);
 	unpack_free(s->unpack);
 	if (s->own_export)
 		export_free(s->export);
@@ -411,10 +440,29 @@ source_close(struct source *s)
 	free(s);
 }
 
+static int
+read_block(struct source *s, struct block *b)
+{
+	return s->packets_only ? s->format->read(s, b) : exports_read(s, b);
+}
+
 int
 source_read(struct source *s, struct block *b)
 {
-	return s->packets_only ? s->format->read(s, b) : exports_read(s, b);
+	/* captures are in order, live sources are what time is */
+	bool sort = s->ev.in_order && s->fd >= 0 && s->format != &pcapfile_format && s->format != &pcapng_format;
+	int n = sort ? order_read(s, b, read_block) : read_block(s, b);
+
+	if (s->tap != NULL && n > 0 && b->flows.n > 0)
+		s->tap(s->tap_ctx, b);
+	return n;
+}
+
+void
+source_tap(struct source *s, void (*tap)(void *ctx, const struct block *b), void *ctx)
+{
+	s->tap = tap;
+	s->tap_ctx = ctx;
 }
 
 /* In bytes of the file, so that a compressed one ends at its size, too. */
@@ -429,10 +477,21 @@ progress_done(const struct source *s)
 void
 source_progress(const struct source *s, struct source_progress *p)
 {
+	struct source *member[SOURCE_MULTI_MAX];
+	size_t n = multi_members(s, member, SOURCE_MULTI_MAX);
+
 	*p = (struct source_progress){
 		.done = progress_done(s),
 		.total = s->total,
 		.damaged = s->damaged,
 		.kernel_drops = s->kernel_drops,
 	};
+	for (size_t i = 0; i < n; i++) {
+		struct source_progress one;
+
+		source_progress(member[i], &one);
+		p->done += one.done;
+		p->damaged += one.damaged;
+		p->kernel_drops += one.kernel_drops;
+	}
 }

@@ -59,6 +59,7 @@ struct source_events {
 	void *ctx;
 	uint16_t input; /* becomes raw_packet.input of everything this source delivers */
 	enum source_reading reading;
+	bool in_order;         /* files of records: sorted by time, see order.c; not together with want_extra */
 	bool want_extra;       /* keep struct flow_extra beside the flows of records */
 	struct export *export; /* exporters, templates, their counters; NULL: the source makes one of its own */
 	const struct export_setup *export_setup; /* for those that the source makes; NULL: all defaults */
@@ -113,6 +114,10 @@ struct source_listen_counts {
 	uint64_t lied;             /* disconnected: what came was no IPFIX */
 };
 void source_listen_counts(const struct source *s, struct source_listen_counts *c);
+/* Several live sources as one, which owns them from now on (also when this fails: NULL, out of memory).  It ends when
+ * all have ended. */
+enum { SOURCE_MULTI_MAX = 4 };
+struct source *source_open_multi(struct source **list, size_t n);
 /* Makes a blocked live read return soon; callable from a signal handler. */
 void source_stop(struct source *s);
 void source_close(struct source *s);
@@ -120,6 +125,8 @@ void source_close(struct source *s);
 /* Replaces the block's content.  Number of packets or records (0: a live source's time-out), ERR_EOF, or
  * ERR_IO when the input failed for good.  A block is full at about BLOCK_BYTES or BLOCK_PACKETS. */
 int source_read(struct source *s, struct block *b);
+/* Shows each block of records to somebody else as it is read: for an archive. */
+void source_tap(struct source *s, void (*tap)(void *ctx, const struct block *b), void *ctx);
 
 struct source_progress {
 	uint64_t done, total; /* bytes; total 0: unknown */

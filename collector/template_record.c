@@ -434,7 +434,7 @@ append_reverse(const struct record *r, struct message *m, struct flow *f, struct
 {
 	if (r->v[E_START_REVERSE] != 0)
 		start = (int64_t)r->v[E_START_REVERSE];
-	else if (end > start && r->v[E_DELAY_REVERSE] < (uint64_t)((end - start) / NS_PER_MS))
+	else if (end >= start && r->v[E_DELAY_REVERSE] <= (uint64_t)((end - start) / NS_PER_MS))
 		start += (int64_t)r->v[E_DELAY_REVERSE] * NS_PER_MS;
 	if (r->v[E_END_REVERSE] != 0)
 		end = (int64_t)r->v[E_END_REVERSE];
