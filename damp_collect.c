@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/timefmt.h"
 #include "collector/archive.h"
+#include "collector/template.h"
 #include "damp.h"
 
 struct collected {
@@ -21,7 +23,9 @@ struct collected {
 	struct source *source;      /* a live one; NULL: none */
 	struct archive *archive;
 	pthread_mutex_t archiving;  /* the tap runs on whichever thread reads */
-	bool failed;
+	struct buf saved;           /* templates on their way to the file */
+	time_t saved_s;
+	bool save_told, failed;
 };
 
 /* --- the archive --------------------------------------------------------------------------------------- */
@@ -65,24 +69,96 @@ static void
 tap(void *ctx, const struct block *b)
 {
 	struct collected *c = ctx;
-	int64_t now = b->now_ns;
-
 	pthread_mutex_lock(&c->archiving);
 	for (size_t i = 0; i < b->flows.n; i++) {
 		const struct flow *f = &b->flows.flow[i];
 
-		if (flow_time(f) > now)
-			now = flow_time(f);
+		archive_time(c->archive, flow_time(f));
 		archive_put(c->archive, f, b->flows.extra != NULL ? &b->flows.extra[i] : NULL);
 	}
-	archive_time(c->archive, now);
+	archive_time(c->archive, b->now_ns);
 	pthread_mutex_unlock(&c->archiving);
 }
 
 /* --- a run ----------------------------------------------------------------------------------------------- */
 
+static void
+each_export(struct collected *c, void (*visit)(void *ctx, struct export *x), void *ctx)
+{
+	visit(ctx, c->export);
+	if (c->source != NULL)
+		source_exports(c->source, visit, ctx);
+}
+
+
+/* --- templates -------------------------------------------------------------------------------------------- */
+
+enum { TEMPLATES_MAX = 64 << 20, SAVE_S = 300 };
+
+/* What an earlier run saved: data is decoded from the first datagram on, not from the first template. */
+static void
+load_templates(struct collected *c)
+{
+	const char *path = c->config->templates;
+	char why[200];
+	uint8_t *bytes;
+	long size;
+	FILE *f;
+
+	if (path == NULL)
+		return;
+	f = fopen(path, "rb");
+	if (f == NULL) {
+		if (errno != ENOENT)
+			complain("%s: %s; starting without saved templates", path, strerror(errno));
+		return;
+	}
+	bytes = NULL;
+	if (fseek(f, 0, SEEK_END) == 0 && (size = ftell(f)) >= 0 && size <= TEMPLATES_MAX && fseek(f, 0, SEEK_SET) == 0)
+		bytes = malloc((size_t)size + 1);
+	if (bytes == NULL || fread(bytes, 1, (size_t)size, f) != (size_t)size)
+		complain("%s: cannot be read; starting without saved templates", path);
+	else if (templates_load(c->export, bytes, (size_t)size, why, sizeof(why)) < 0)
+		complain("%s: %s; starting without saved templates", path, why);
+	free(bytes);
+	fclose(f);
+}
+
+static void
+save_one(void *ctx, struct export *x)
+{
+	struct collected *c = ctx;
+
+	/* receivers of their own learn again: their exporters may get to another one after a restart */
+	if (x == c->export)
+		templates_save(x, &c->saved);
+}
+
+/* Written beside and renamed: a reader never sees half of it. */
 static bool
-setup_exporters(struct collected *c)
+save_templates(struct collected *c)
+{
+	const char *path = c->config->templates;
+	char beside[4096];
+	bool ok;
+	FILE *f;
+
+	if (path == NULL || (size_t)snprintf(beside, sizeof(beside), "%s.tmp", path) >= sizeof(beside))
+		return path == NULL;
+	buf_init(&c->saved, TEMPLATES_MAX);
+	each_export(c, save_one, c);
+	f = fopen(beside, "wb");
+	ok = f != NULL && fwrite(c->saved.p, 1, c->saved.len, f) == c->saved.len && fflush(f) == 0 && fsync(fileno(f)) == 0;
+	ok = f != NULL && fclose(f) == 0 && ok && rename(beside, path) == 0;
+	if (!ok && !c->save_told)
+		complain("%s: templates cannot be saved: %s", path, strerror(errno));
+	c->save_told = !ok;
+	buf_done(&c->saved);
+	return ok;
+}
+
+static bool
+setup_exporters(struct collected *c, bool live)
 {
 	const struct config *k = c->config;
 
@@ -95,6 +171,8 @@ setup_exporters(struct collected *c)
 			    (struct exporter_override){k->exporter[i].from.prefix, k->exporter[i].sampling};
 	c->setup.exporters.override = c->override;
 	c->export = export_new(&c->setup);
+	if (c->export != NULL && live)
+		load_templates(c);
 	return c->export != NULL;
 }
 
@@ -109,7 +187,7 @@ collected_open(const struct config *config, bool live)
 	}
 	c->config = config;
 	pthread_mutex_init(&c->archiving, NULL);
-	if (!setup_exporters(c)) {
+	if (!setup_exporters(c, live)) {
 		complain("out of memory");
 	} else if (!live || open_archive(c)) {
 		return c;
@@ -164,10 +242,14 @@ collected_poll(struct collected *c)
 {
 	struct timespec now;
 
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (c->config->templates != NULL && c->source != NULL && now.tv_sec - c->saved_s >= SAVE_S) {
+		c->saved_s = now.tv_sec;
+		save_templates(c);
+	}
 	if (c->archive == NULL)
 		return;
 	/* intervals end without records, too */
-	clock_gettime(CLOCK_REALTIME, &now);
 	pthread_mutex_lock(&c->archiving);
 	archive_time(c->archive, (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec);
 	pthread_mutex_unlock(&c->archiving);
@@ -186,6 +268,8 @@ collected_rotate(struct collected *c)
 bool
 collected_finish(struct collected *c)
 {
+	if (!save_templates(c))
+		c->failed = true;
 	if (c->archive != NULL) {
 		pthread_mutex_lock(&c->archiving);
 		archive_rotate(c->archive);
@@ -195,14 +279,6 @@ collected_finish(struct collected *c)
 }
 
 /* --- statistics ------------------------------------------------------------------------------------------ */
-
-static void
-each_export(struct collected *c, void (*visit)(void *ctx, struct export *x), void *ctx)
-{
-	visit(ctx, c->export);
-	if (c->source != NULL)
-		source_exports(c->source, visit, ctx);
-}
 
 struct summing {
 	struct collected *c;
@@ -222,6 +298,7 @@ sum_one(void *ctx, struct export *x)
 		return;
 	s->first = false;
 	s->sums->unknown += export_unknown(x);
+	s->sums->count[EXPORTER_CORRUPT] += export_unknown(x);
 	s->sums->exporters += exporters_n(e);
 	for (size_t i = 0; i < exporters_n(e); i++)
 		for (int k = 0; k < EXPORTER_COUNTS; k++)

@@ -215,22 +215,37 @@ read_file(struct session *s, struct run *r, const char *path)
 	return err >= 0;
 }
 
+static void
+on_folder(void *ctx, const char *path, const char *reason)
+{
+	struct session *s = ctx;
+
+	output_unreadable(s->output, path, reason);
+}
+
 static int
 replay(const struct config *c, int n, char **files, const struct addr *why_host)
 {
 	struct session s;
 	struct run r = {.config = c, .session = &s, .progress = isatty(STDERR_FILENO) && !c->quiet};
+	struct tree_list list = {0};
 	int status = EXIT_USAGE;
 	bool good = true;
 
 	run_catch_signals(false);
 	if (session_open(&s, c, n, files, false, why_host, collected_open(c, false))) {
 		run_start(&r);
-		for (int i = 0; i < n; i++)
+		if (tree_expand((const char *const *)files, (size_t)n, &list, on_folder, &s) < 0)
+			complain("out of memory");
+		if (list.n == 0)
+			output_unreadable(s.output, files[0], "no captures or flow files in it");
+		good = list.n > 0;
+		for (size_t i = 0; i < list.n; i++)
 			if (atomic_load(&stop_signal) != 0)
 				r.incomplete = true;
 			else
-				good = read_file(&s, &r, files[i]) && good;
+				good = read_file(&s, &r, list.path[i]) && good;
+		tree_list_done(&list);
 		engine_finish(s.engine);
 		if (atomic_load(&stop_signal) != 0)
 			complain("stopped by a signal; the figures are of what was read until then");
