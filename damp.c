@@ -66,6 +66,8 @@ static const struct command {
 		"--list names the types.\n"},
 	{"why", command_why, USE_TRAFFIC, "HOST [options] FILE...",
 		"every signal of one host, and why there is an alert or none", NULL},
+	{"probe", command_probe, USE_PROBE, "-i IF | -r FILE --to HOST:PORT", "meter packets and export flow records: NetFlow 5, 9, IPFIX",
+		"SIGINT and SIGTERM end it: what is in the cache is exported first.\n"},
 	{"rules", command_rules, USE_RULES, "--format NAME [options] [ALERTS]", "turn alert lines into rate-limit rules",
 		"ALERTS are files of alert lines, or - or nothing for standard input.\n"},
 	{"verify", command_verify, USE_VERIFY, "[--key PUB] FILE...", "check signatures and chain of alert lines",
@@ -135,7 +137,7 @@ take_plain(void *ctx, const char *name, const char *key, const char *value)
 
 	if (strcmp(name, "help") == 0)
 		p->help = true;
-	else if (strcmp(name, "version") == 0)
+	else if (strcmp(name, "version") == 0 && value == NULL)
 		p->version = true;
 	else
 		return p->take(p->ctx, name, key, value);

@@ -27,6 +27,7 @@ struct pipeline;
 
 struct pipeline_totals {
 	struct decode_stats decode;
+	uint64_t records;    /* flow records and samples, not packets that were captured */
 	uint64_t damaged, kernel_drops;
 };
 
@@ -59,6 +60,8 @@ struct output_setup {
 struct output *output_open(const struct output_setup *s);
 struct engine_sink output_sink(struct output *o);
 void output_engine(struct output *o, struct engine *e);
+struct collected;
+void output_collected(struct output *o, struct collected *c); /* for the statistics; borrowed */
 /* A damaged place in the input: told at once and kept for the report. */
 void output_damage(void *ctx, const char *input, uint64_t packet, uint64_t offset, const char *reason);
 /* An input that could not be opened, or failed without a place: likewise. */

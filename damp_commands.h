@@ -5,7 +5,10 @@
 #include <stdbool.h>
 
 /* Whose options. */
-enum { USE_TRAFFIC = 1, USE_RUN = 2, USE_RULES = 4, USE_VERIFY = 8, USE_KEYGEN = 16, USE_ALL = 32, USE_FLOWS = 64, USE_REPORT = 128 };
+enum {
+	USE_TRAFFIC = 1, USE_RUN = 2, USE_RULES = 4, USE_VERIFY = 8, USE_KEYGEN = 16, USE_ALL = 32, USE_FLOWS = 64,
+	USE_PROBE = 128, USE_REPORT = 256,
+};
 
 /* --- damp_options.c -------------------------------------------------------------------------------- */
 
@@ -45,5 +48,9 @@ int command_rules(int argc, char **argv);
 int command_verify(int argc, char **argv);
 int command_keygen(int argc, char **argv);
 void print_version(void);
+
+/* --- damp_probe.c ------------------------------------------------------------------------------------ */
+
+int command_probe(int argc, char **argv);
 
 #endif

@@ -28,8 +28,11 @@ static const struct option_row {
 	{"syslog", 0, "URL", "syslog", NULL, USE_TRAFFIC,
 		"send alert lines: unix:///dev/log, udp://HOST:514, tcp://HOST:601"},
 	{"sensor", 0, "NAME", "sensor", NULL, USE_TRAFFIC, "the name of this sensor"},
-	{"input", 0, "KIND", "input", NULL, USE_TRAFFIC, "auto or packets: how to read captures"},
+	{"input", 0, "KIND", "input", NULL, USE_TRAFFIC, "auto, packets or exports: what captures hold"},
 	{"interface", 'i', "IF", "interfaces", NULL, USE_RUN, "capture on this interface; repeat for more, \"any\" for all"},
+	{"listen", 'l', "ADDRESS", "listen", NULL, USE_RUN, "receive flow exports: PORT, IP:PORT, tcp://IP:PORT; repeat for more"},
+	{"queue", 0, "URL", "queue", NULL, USE_RUN, "read flows from a Redis list: redis://HOST[:PORT][?list=entry:queue]"},
+	{"archive", 0, "DIR", "archive", NULL, USE_RUN, "keep received flow records in compressed IPFIX files below it"},
 	{"threads", 0, "N", "threads", NULL, USE_TRAFFIC, "threads of work; 0: one for each core"},
 	{"memory", 0, "SIZE", "memory", NULL, USE_TRAFFIC, "budget of all tables, such as 512MB; default 256MB"},
 	{"width", 0, "N", "width", NULL, USE_TRAFFIC, "columns of the summary; 0: the terminal's"},
@@ -66,6 +69,19 @@ static const struct option_row {
 	{"quiet", 'q', NULL, NULL, "true", USE_FLOWS | USE_REPORT, "no titles, no summary"},
 	{"no-color", 0, NULL, NULL, NULL, USE_FLOWS, "no colours"},
 	{"output", 'o', "PREFIX", NULL, NULL, USE_KEYGEN, "write PREFIX.key (private, mode 0600) and PREFIX.pub"},
+	{"interface", 'i', "IF", NULL, NULL, USE_PROBE, "meter this interface; repeat for more"},
+	{"read", 'r', "FILE", NULL, NULL, USE_PROBE, "meter a capture file, - for standard input; repeat for more"},
+	{"to", 0, "HOST:PORT", NULL, NULL, USE_PROBE, "the collector; repeat to send everything to each"},
+	{"version", 0, "N", NULL, NULL, USE_PROBE, "5 or 9 (NetFlow) or 10 (IPFIX); default 9"},
+	{"active", 0, "TIME", NULL, NULL, USE_PROBE, "report a flow at least this often; default 5m"},
+	{"inactive", 0, "TIME", NULL, NULL, USE_PROBE, "a flow ends when idle for so long; default 15s"},
+	{"fragments", 0, "HOW", NULL, NULL, USE_PROBE, "service: with the ports of the first one; port0: as port 0"},
+	{"sampling", 0, "N", NULL, NULL, USE_PROBE, "meter one packet of N; default 1"},
+	{"max-flows", 0, "N", NULL, NULL, USE_PROBE, "flows in the cache; default 262144"},
+	{"domain", 0, "ID", NULL, NULL, USE_PROBE, "observation domain, source or engine id; default 0"},
+	{"filter", 0, "EXPR", NULL, NULL, USE_PROBE, "only packets that this pcap expression takes"},
+	{"rate", 0, "N", NULL, NULL, USE_PROBE, "datagrams a second; 0: no limit; default for files 2000"},
+	{"quiet", 'q', NULL, NULL, "true", USE_PROBE, "no statistics at the end"},
 	{"help", 'h', NULL, NULL, NULL, USE_ALL, "this help"},
 	{"version", 0, NULL, NULL, NULL, USE_ALL, "the version"},
 };
@@ -120,7 +136,8 @@ print_options(unsigned int use)
 		const struct option_row *o = &options[i];
 		char left[48], letter[8] = "    ";
 
-		if (!usable(o, use))
+		/* of two rows with one name the first is the command's own */
+		if (!usable(o, use) || find_long(o->name, strlen(o->name), use) != o)
 			continue;
 		if (o->letter != 0)
 			snprintf(letter, sizeof(letter), "-%c, ", o->letter);
@@ -138,6 +155,16 @@ struct walk {
 	void *ctx;
 };
 
+/* A row of the same name that takes no value: --version N is an option of probe, --version one of all. */
+static const struct option_row *
+bare_row(const struct option_row *o, unsigned int use)
+{
+	for (size_t i = 0; i < OPTIONS; i++)
+		if (usable(&options[i], use) && options[i].value == NULL && strcmp(options[i].name, o->name) == 0)
+			return &options[i];
+	return NULL;
+}
+
 /* `value`: what was written in the same argument, or NULL. */
 static int
 take_one(struct walk *w, const struct option_row *o, const char *value)
@@ -146,6 +173,8 @@ take_one(struct walk *w, const struct option_row *o, const char *value)
 		complain("--%s takes no value", o->name);
 		return EXIT_USAGE;
 	}
+	if (o->value != NULL && value == NULL && w->at + 1 >= w->argc && bare_row(o, w->use) != NULL)
+		o = bare_row(o, w->use);
 	if (o->value != NULL && value == NULL) {
 		if (w->at + 1 >= w->argc) {
 			complain("--%s needs a value: %s", o->name, o->value);

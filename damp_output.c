@@ -23,6 +23,7 @@ enum {
 };
 
 struct output {
+	struct collected *collected;
 	const struct config *config;
 	struct engine *engine;
 	struct geoip *geoip;
@@ -187,6 +188,12 @@ void
 output_engine(struct output *o, struct engine *e)
 {
 	o->engine = e;
+}
+
+void
+output_collected(struct output *o, struct collected *c)
+{
+	o->collected = c;
 }
 
 const struct geoip *
@@ -387,7 +394,7 @@ is_stdout(const char *path)
 int
 output_finish(struct output *o, const struct pipeline *p, double elapsed_s)
 {
-	struct report_facts facts = {.config = o->config, .engine = o->engine, .pipeline = p, .geoip = o->geoip,
+	struct report_facts facts = {.config = o->config, .engine = o->engine, .pipeline = p, .collected = o->collected, .geoip = o->geoip,
 		.inputs_n = o->inputs_n, .inputs = o->inputs, .elapsed_s = elapsed_s, .damage = o->damage,
 		.damage_n = o->damage_n, .rules = &o->rules};
 	const struct config *c = o->config;
@@ -409,7 +416,7 @@ output_finish(struct output *o, const struct pipeline *p, double elapsed_s)
 int
 output_why(struct output *o, const struct pipeline *p)
 {
-	struct report_facts facts = {.config = o->config, .engine = o->engine, .pipeline = p, .geoip = o->geoip,
+	struct report_facts facts = {.config = o->config, .engine = o->engine, .pipeline = p, .collected = o->collected, .geoip = o->geoip,
 		.inputs_n = o->inputs_n, .inputs = o->inputs, .damage = o->damage, .damage_n = o->damage_n,
 		.rules = &o->rules};
 

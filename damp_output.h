@@ -40,6 +40,7 @@ struct report_facts {
 	const struct config *config;
 	const struct engine *engine;
 	const struct pipeline *pipeline;
+	struct collected *collected;
 	const struct geoip *geoip;
 	struct rules_cache *rules;
 	int inputs_n;

@@ -37,6 +37,7 @@ struct slice {
 	size_t n;
 	struct flow_key *key;
 	struct decode_stats stats;
+	uint64_t records;
 	struct shard_items items[SHARDS]; /* by group of shards; several threads only */
 };
 
@@ -119,6 +120,11 @@ decode_slice(struct pipeline *p, struct slice *s)
 	} else {
 		s->done = s->n = s->count < SLICE ? s->count : SLICE;
 		s->flow = s->block->flows.flow + s->first;
+		for (size_t i = 0; i < s->n; i++) {
+			s->stats.packets += s->flow[i].packets;
+			s->stats.bytes += s->flow[i].bytes;
+		}
+		s->records += s->n;
 	}
 	engine_keys(p->engine, s->flow, s->n, s->key);
 	if (grouped(p))
@@ -133,13 +139,15 @@ block_units(const struct block *b)
 }
 
 static void
-add_stats(struct decode_stats *sum, struct decode_stats *s)
+add_stats(struct pipeline_totals *sum, struct slice *s)
 {
-	sum->packets += s->packets;
-	sum->bytes += s->bytes;
+	sum->decode.packets += s->stats.packets;
+	sum->decode.bytes += s->stats.bytes;
 	for (int i = 0; i < REJECT_KINDS; i++)
-		sum->rejected[i] += s->rejected[i];
-	memset(s, 0, sizeof(*s));
+		sum->decode.rejected[i] += s->stats.rejected[i];
+	sum->records += s->records;
+	s->records = 0;
+	memset(&s->stats, 0, sizeof(s->stats));
 }
 
 /* A second input may hold an earlier time. */
@@ -165,7 +173,7 @@ ingest_slice(struct pipeline *p, struct slice *s)
 		engine_ingest(p->engine, s->flow + i, s->key + i, run.n);
 		i += run.n;
 	}
-	add_stats(&p->totals.decode, &s->stats);
+	add_stats(&p->totals, s);
 }
 
 static void
@@ -192,6 +200,7 @@ run_single(struct pipeline *p, struct source *s, const struct pipeline_events *e
 			begin_input(p, b);
 		first = first && block_units(b) == 0;
 		work_through(p, &r->slice[0], b, 0, block_units(b));
+		engine_exporters(p->engine, b->news, b->news_n);
 		if (b->now_ns != 0)
 			engine_advance(p->engine, b->now_ns);
 		if (ev->pause(ev->ctx, s))
@@ -388,6 +397,22 @@ ingest_rest(struct pipeline *p, struct slice *s)
 		work_through(p, s, s->block, first, end);
 }
 
+static bool
+last_of_block(const struct round *round, size_t k)
+{
+	return k + 1 == round->order_n || round->order[k + 1]->block != round->order[k]->block;
+}
+
+/* Behind a block's last slice come its news of exporters. */
+static void
+ingest_news(struct pipeline *p, const struct round *round, size_t k)
+{
+	const struct block *b = round->order[k]->block;
+
+	if (b->news_n > 0 && last_of_block(round, k))
+		engine_exporters(p->engine, b->news, b->news_n);
+}
+
 /* Collects runs of the current tick over all slices; the plan is carried out when a tick ends. */
 static void
 ingest_round(struct pipeline *p, struct round *round)
@@ -395,6 +420,7 @@ ingest_round(struct pipeline *p, struct round *round)
 	for (size_t k = 0; k < round->order_n && !grouped(p); k++) {
 		ingest_slice(p, round->order[k]);
 		ingest_rest(p, round->order[k]);
+		ingest_news(p, round, k);
 	}
 	if (!grouped(p))
 		return;
@@ -411,10 +437,14 @@ ingest_round(struct pipeline *p, struct round *round)
 				p->plan[p->plan_n++] = (struct stretch){s, i, i + run.n};
 			i += run.n;
 		}
-		add_stats(&p->totals.decode, &s->stats);
+		add_stats(&p->totals, s);
 		if (s->done < s->count) {
 			execute_plan(p);
 			ingest_rest(p, s);
+		}
+		if (s->block->news_n > 0 && last_of_block(round, k)) {
+			execute_plan(p);
+			ingest_news(p, round, k);
 		}
 	}
 	execute_plan(p);

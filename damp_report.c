@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "base/timefmt.h"
+#include "damp_collect.h"
 #include "damp_output.h"
 #include "reports/page.h"
 
@@ -125,6 +126,7 @@ gather_resolvers(struct gathered *g, const struct report_facts *f)
 static void
 gather_traffic(struct gathered *g, const struct report_facts *f)
 {
+	struct collected_sums sums;
 	struct engine_stats s;
 
 	engine_stats(f->engine, &s);
@@ -140,8 +142,15 @@ gather_traffic(struct gathered *g, const struct report_facts *f)
 	g->in.evicted = s.evicted;
 	g->in.late = s.late;
 	g->in.sampling = s.sampling;
+	g->in.records = pipeline_totals(f->pipeline)->records;
+	collected_sums(f->collected, &sums);
+	g->in.lost_flows = sums.count[EXPORTER_LOST];
+	g->in.exporters = sums.exporters;
 	/* a dozen large answers within five minutes is what the long window asks for */
-	snprintf(g->slowest, sizeof(g->slowest), "1 query in %.0f s per host", 25.0 / s.sampling);
+	if (s.sampling < 25)
+		snprintf(g->slowest, sizeof(g->slowest), "1 query in %.0f s per host", 25.0 / s.sampling);
+	else
+		snprintf(g->slowest, sizeof(g->slowest), "%.0f queries a second per host", s.sampling / 25.0);
 	g->in.slowest = g->slowest;
 	g->in.series_n = engine_series(f->engine, g->series, LINKS_MAX);
 	for (size_t i = 0; i < g->in.series_n; i++)
@@ -318,6 +327,9 @@ report_stats(const struct report_facts *f, const char *path)
 	json_uint(&j, "watches", s.watches);
 	json_uint(&j, "watches_evicted", s.watches_evicted);
 	json_uint(&j, "sampling", s.sampling);
+	json_num(&j, "slowest_visible_qps", 12.0 / 300 * s.sampling, 3);
+	json_uint(&j, "records", t->records);
+	collected_json(f->collected, &j);
 	json_uint(&j, "table_bytes", s.memory_bytes);
 	json_uint(&j, "peak_rss_bytes", (uint64_t)usage.ru_maxrss * 1024);
 	json_close(&j, '}');

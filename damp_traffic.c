@@ -1,4 +1,4 @@
-/* replay, run and why: inputs through the pipeline, until they end or a signal says so. */
+/* replay and why: files through the pipeline, until they end or a signal says so; and what `run` shares with them. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -13,6 +13,8 @@
 #include "damp.h"
 #include "damp_commands.h"
 #include "damp_config.h"
+#include "damp_session.h"
+#include "collector/tree.h"
 
 /* --- a run ------------------------------------------------------------------------------------------------ */
 
@@ -39,8 +41,8 @@ on_hangup(int sig)
 }
 
 /* A daemon takes SIGHUP for "the log was rotated"; for a replay it means that the terminal went away. */
-static void
-catch_signals(bool live)
+void
+run_catch_signals(bool live)
 {
 	struct sigaction a = {.sa_handler = on_signal}, hup = {.sa_handler = live ? on_hangup : on_signal};
 
@@ -71,18 +73,20 @@ close_source(struct source *s)
 	source_close(s);
 }
 
-struct run {
-	const struct config *config;
-	struct output *output;
-	struct timespec started;
-	double told_s;
-	const char *input;
-	bool progress;
-	bool incomplete; /* a file was not read to its end, as a signal came */
-};
+void
+run_reading(struct source *s)
+{
+	atomic_store(&reading, s);
+}
 
-static double
-elapsed(const struct run *r)
+void
+run_start(struct run *r)
+{
+	clock_gettime(CLOCK_MONOTONIC, &r->started);
+}
+
+double
+run_elapsed(const struct run *r)
 {
 	struct timespec now;
 
@@ -90,16 +94,19 @@ elapsed(const struct run *r)
 	return (double)(now.tv_sec - r->started.tv_sec) + (double)(now.tv_nsec - r->started.tv_nsec) / 1e9;
 }
 
-static bool
-on_pause(void *ctx, const struct source *s)
+bool
+run_pause(void *ctx, const struct source *s)
 {
 	struct run *r = ctx;
-	double t = elapsed(r);
+	double t = run_elapsed(r);
 	struct source_progress p;
 
-	output_poll(r->output);
-	if (atomic_exchange(&reopen, 0) != 0)
-		output_reopen(r->output);
+	output_poll(r->session->output);
+	collected_poll(r->session->collected);
+	if (atomic_exchange(&reopen, 0) != 0) {
+		output_reopen(r->session->output);
+		collected_rotate(r->session->collected);
+	}
 	if (r->progress && t - r->told_s >= 0.5) {
 		r->told_s = t;
 		source_progress(s, &p);
@@ -127,22 +134,18 @@ thread_count(const struct config *c)
 	return c->threads > 0 ? c->threads : cores > 0 ? (unsigned int)cores : 1;
 }
 
-/* Everything one run holds; opened in order, closed in the other. */
-struct session {
-	struct prepared prepared;
-	struct output *output;
-	struct engine *engine;
-	struct pipeline *pipeline;
-};
-
-static bool
-session_open(struct session *s, const struct config *c, int inputs_n, char **inputs, bool live, const struct addr *why_host)
+bool
+session_open(struct session *s, const struct config *c, int inputs_n, char **inputs, bool live, const struct addr *why_host,
+    struct collected *collected)
 {
 	struct output_setup setup = {.config = c, .append = live, .live = live, .argc = inputs_n, .argv = inputs};
 	struct engine_sink sink;
 	char why[160];
 
 	memset(s, 0, sizeof(*s));
+	s->collected = collected;
+	if (collected == NULL)
+		return false;
 	if (!prepare(&s->prepared, c, live)) {
 		complain("out of memory");
 		return false;
@@ -158,27 +161,30 @@ session_open(struct session *s, const struct config *c, int inputs_n, char **inp
 		return false;
 	}
 	output_engine(s->output, s->engine);
+	output_collected(s->output, collected);
 	s->pipeline = pipeline_new(s->engine, thread_count(c));
 	if (s->pipeline == NULL)
 		complain("out of memory");
 	return s->pipeline != NULL;
 }
 
-static void
+void
 session_close(struct session *s)
 {
 	pipeline_free(s->pipeline);
 	output_free(s->output);
 	engine_free(s->engine);
 	prepared_done(&s->prepared);
+	collected_close(s->collected);
 }
 
 /* True when it could be read to its end. */
 static bool
 read_file(struct session *s, struct run *r, const char *path)
 {
-	const struct pipeline_events ev = {on_pause, r};
+	const struct pipeline_events ev = {run_pause, r};
 	const struct source_events damage = {.damage = output_damage, .ctx = s->output, .in_order = true,
+		.export = collected_export(s->collected), .export_setup = collected_setup(s->collected),
 		.reading = r->config->input == CONFIG_INPUT_EXPORTS ? READ_EXPORTS :
 		    r->config->input == CONFIG_INPUT_PACKETS ? READ_PACKETS : READ_AUTO};
 	struct source_progress progress;
@@ -209,28 +215,42 @@ read_file(struct session *s, struct run *r, const char *path)
 	return err >= 0;
 }
 
+static void
+on_folder(void *ctx, const char *path, const char *reason)
+{
+	struct session *s = ctx;
+
+	output_unreadable(s->output, path, reason);
+}
+
 static int
 replay(const struct config *c, int n, char **files, const struct addr *why_host)
 {
 	struct session s;
-	struct run r = {.config = c, .progress = isatty(STDERR_FILENO) && !c->quiet};
+	struct run r = {.config = c, .session = &s, .progress = isatty(STDERR_FILENO) && !c->quiet};
+	struct tree_list list = {0};
 	int status = EXIT_USAGE;
 	bool good = true;
 
-	catch_signals(false);
-	if (session_open(&s, c, n, files, false, why_host)) {
-		r.output = s.output;
-		clock_gettime(CLOCK_MONOTONIC, &r.started);
-		for (int i = 0; i < n; i++)
+	run_catch_signals(false);
+	if (session_open(&s, c, n, files, false, why_host, collected_open(c, false))) {
+		run_start(&r);
+		if (tree_expand((const char *const *)files, (size_t)n, &list, on_folder, &s) < 0)
+			complain("out of memory");
+		if (list.n == 0)
+			output_unreadable(s.output, files[0], "no captures or flow files in it");
+		good = list.n > 0;
+		for (size_t i = 0; i < list.n; i++)
 			if (atomic_load(&stop_signal) != 0)
 				r.incomplete = true;
 			else
-				good = read_file(&s, &r, files[i]) && good;
+				good = read_file(&s, &r, list.path[i]) && good;
+		tree_list_done(&list);
 		engine_finish(s.engine);
 		if (atomic_load(&stop_signal) != 0)
 			complain("stopped by a signal; the figures are of what was read until then");
 		status = why_host != NULL ? output_why(s.output, s.pipeline) :
-		    output_finish(s.output, s.pipeline, elapsed(&r));
+		    output_finish(s.output, s.pipeline, run_elapsed(&r));
 		if ((!good || r.incomplete) && status == EXIT_OK)
 			status = EXIT_FAILED;
 	}
@@ -281,78 +301,6 @@ command_why(int argc, char **argv)
 			complain("'%s' is no IP address", rest[0]);
 		else
 			status = replay(&c, n - 1, rest + 1, &host);
-	}
-	config_done(&c);
-	free(rest);
-	return status;
-}
-
-/* --- live --------------------------------------------------------------------------------------------------- */
-
-static int
-watch(struct session *s, const struct config *c, struct source *source)
-{
-	struct run r = {.config = c, .output = s->output, .input = c->interface[0].name};
-	const struct pipeline_events ev = {on_pause, &r};
-	int err;
-
-	clock_gettime(CLOCK_MONOTONIC, &r.started);
-	if (!c->quiet)
-		complain("watching %s%s; SIGINT or SIGTERM ends it", r.input, c->interfaces_n > 1 ? " and others" : "");
-	atomic_store(&reading, source);
-	err = pipeline_run(s->pipeline, source, &ev);
-	atomic_store(&reading, NULL);
-	if (err < 0)
-		complain("%s: reading failed: %s", r.input, err_text(err));
-	engine_finish(s->engine);
-	return output_finish(s->output, s->pipeline, elapsed(&r)) != EXIT_OK || err < 0 ? EXIT_FAILED : EXIT_OK;
-}
-
-static int
-run(const struct config *c)
-{
-	struct source_live list[SOURCE_LIVE_MAX];
-	char *names[SOURCE_LIVE_MAX];
-	struct session s;
-	struct source *source;
-	char why[256];
-	int status = EXIT_USAGE;
-
-	catch_signals(true);
-	/* before the alert file is touched */
-	for (size_t i = 0; i < c->interfaces_n; i++) {
-		list[i] = (struct source_live){c->interface[i].name, c->interface[i].filter};
-		names[i] = c->interface[i].name;
-	}
-	source = source_open_live(list, c->interfaces_n, NULL, why, sizeof(why));
-	if (source == NULL) {
-		complain("%s", why);
-		return EXIT_USAGE;
-	}
-	if (session_open(&s, c, (int)c->interfaces_n, names, true, NULL))
-		status = watch(&s, c, source);
-	close_source(source);
-	session_close(&s);
-	return status;
-}
-
-int
-command_run(int argc, char **argv)
-{
-	char **rest = calloc((size_t)argc + 1, sizeof(*rest));
-	struct config c;
-	int n, status;
-
-	if (rest == NULL)
-		return EXIT_FAILED;
-	if (configure("run", argc, argv, USE_TRAFFIC | USE_RUN, &c, rest, &n, &status)) {
-		status = EXIT_USAGE;
-		if (n > 0)
-			complain("run takes no files; damp replay does");
-		else if (c.interfaces_n == 0)
-			complain("run needs an interface: -i IF, or `interfaces:` in the configuration");
-		else
-			status = run(&c);
 	}
 	config_done(&c);
 	free(rest);

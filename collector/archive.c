@@ -325,7 +325,6 @@ finish_leftover(void *ctx, const char *path)
 		return;
 	}
 	a->stats.recovered++;
-	tell(a, "archive: finished %s, left open by an earlier run", used);
 	archive_hooks_add(&a->hooks, used, &a->stats);
 }
 

@@ -173,14 +173,14 @@ remove_empty(char *path, const char *dir)
 static bool
 must_go(const struct archive_index *ix, const struct archive_limits *l, int64_t now_s, unsigned int span_s)
 {
-	const struct archive_entry *e = &ix->entry[0];
+	int64_t ended_s;
 
 	if (ix->n < 2) /* the newest stays: a limit below one file must not empty the archive */
 		return false;
 	if ((l->max_count != 0 && ix->n > l->max_count) || (l->max_bytes != 0 && ix->bytes > l->max_bytes))
 		return true;
-	return l->max_age_s != 0 && now_s - e->time_s - span_s > 0 &&
-	    (uint64_t)(now_s - e->time_s - span_s) > l->max_age_s;
+	ended_s = ix->entry[0].time_s + span_s;
+	return l->max_age_s != 0 && now_s > ended_s && (uint64_t)(now_s - ended_s) > l->max_age_s;
 }
 
 void

@@ -164,6 +164,45 @@ exporters_at(const struct exporters *e, size_t i)
 	return row(e, (uint32_t)i);
 }
 
+static uint64_t
+since(struct exporter *x, enum exporter_count c)
+{
+	uint64_t n = x->count[c] > x->told[c] ? x->count[c] - x->told[c] : 0; /* what was lost may turn up again */
+
+	x->told[c] = x->count[c];
+	return n;
+}
+
+static bool
+troubled(const struct exporter *x)
+{
+	static const enum exporter_count trouble[] = {EXPORTER_LOST, EXPORTER_NO_TEMPLATE, EXPORTER_CORRUPT, EXPORTER_TIME_REPAIRED,
+		EXPORTER_SAMPLING_CHANGED};
+
+	for (size_t i = 0; i < sizeof(trouble) / sizeof(trouble[0]); i++)
+		if (x->count[trouble[i]] > x->told[trouble[i]])
+			return true;
+	return false;
+}
+
+size_t
+exporters_news(struct exporters *e, struct exporter_news *out, size_t max)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < e->n && n < max; i++) {
+		struct exporter *x = row(e, i);
+
+		if (!troubled(x))
+			continue;
+		out[n++] = (struct exporter_news){.addr = x->key.addr, .records = since(x, EXPORTER_RECORDS),
+			.lost = since(x, EXPORTER_LOST), .undecoded = since(x, EXPORTER_NO_TEMPLATE), .corrupt = since(x, EXPORTER_CORRUPT),
+			.repaired = since(x, EXPORTER_TIME_REPAIRED), .sampling_changed = since(x, EXPORTER_SAMPLING_CHANGED),
+			.clock_offset_ns = x->clock_offset_ns, .sampling = x->sampling};
+	}
+	return n;
+}
+
 uint64_t
 exporters_full(const struct exporters *e)
 {

@@ -33,7 +33,7 @@ struct exporter_key {
 enum exporter_count {
 	EXPORTER_DATAGRAMS, EXPORTER_BYTES,
 	EXPORTER_RECORDS,        /* flow records delivered */
-	EXPORTER_LOST,           /* records (v9: datagrams, sFlow: samples) missing by sequence number */
+	EXPORTER_LOST,           /* records (v9, sFlow: datagrams) missing by sequence number */
 	EXPORTER_RESETS,         /* the sequence began anew */
 	EXPORTER_DUPLICATES,     /* the same sequence number again */
 	EXPORTER_MISORDERED,     /* one from before */
@@ -75,6 +75,7 @@ struct exporter {
 	int64_t clock_offset_ns;  /* to be added to its times; 0 while it agrees with ours */
 	int64_t active_ns;        /* the longest record it sent: its active timeout, as far as seen */
 	uint64_t count[EXPORTER_COUNTS];
+	uint64_t told[EXPORTER_COUNTS]; /* what of it exporters_news has told */
 	/* state of the clock rule, see exporter_times */
 	int64_t clock_seen_ns[EXPORTER_CLOCKS]; /* the latest differences between our clock and its, a ring */
 	unsigned int clock_n;     /* datagrams looked at, up to 2 * EXPORTER_CLOCKS */
@@ -105,6 +106,16 @@ uint64_t exporters_full(const struct exporters *e); /* look-ups that ended in th
 
 /* The counters of all rows together; adds to `sum`. */
 void exporters_sum(const struct exporters *e, uint64_t sum[EXPORTER_COUNTS]);
+
+/* What happened to an exporter's records since it was last told of; told only when something was wrong. */
+struct exporter_news {
+	struct addr addr;
+	uint64_t records, lost, undecoded, corrupt, repaired, sampling_changed;
+	int64_t clock_offset_ns;
+	uint32_t sampling;
+};
+/* At most `max` of them; the rest comes with the next call. */
+size_t exporters_news(struct exporters *e, struct exporter_news *out, size_t max);
 
 /* Takes a sequence number `got` that stands for `step` units (records, datagrams, samples).
  *   ahead by less than `reset_gap`: so many units are lost; by more: a reset (flow-tools draws the line at 1000);

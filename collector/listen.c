@@ -495,7 +495,13 @@ void
 source_exports(struct source *s, void (*visit)(void *ctx, struct export *x), void *ctx)
 {
 	struct listen *l = s->state;
+	struct source *member[SOURCE_MULTI_MAX];
+	size_t n = multi_members(s, member, SOURCE_MULTI_MAX);
 
+	for (size_t i = 0; i < n; i++)
+		source_exports(member[i], visit, ctx);
+	if (n > 0)
+		return;
 	if (s->format != &listen_format) {
 		visit(ctx, s->export);
 		return;

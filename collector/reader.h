@@ -47,6 +47,7 @@ struct source {
 	bool own_export;
 	bool packets_only;      /* blocks go out as the format reads them */
 	struct exports *exports; /* collector/exports.c; NULL: not needed so far */
+	int64_t news_s;         /* the second in which troubled exporters were last told of */
 	void (*tap)(void *ctx, const struct block *b);
 	void *tap_ctx;
 	struct order *order;    /* collector/order.c; NULL: not needed so far */
@@ -102,6 +103,7 @@ void order_free(struct order *o);
 
 extern const struct source_format pcapfile_format, pcapng_format, live_format, listen_format;
 extern const struct source_format flowtools_format, nfcapd_format;
+extern const struct source_format ipfixfile_format;
 extern const struct source_format racsv_format, flowcsv_format, flowjson_format;
 
 #endif

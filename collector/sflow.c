@@ -385,86 +385,6 @@ read_flow_sample(struct reading *r, struct cursor *c, bool expanded)
 
 /* --- counters ----------------------------------------------------------------------------------- */
 
-/* A counter of 32 bits wraps; one that the agent does not have is all ones. */
-static uint64_t
-delta32(uint32_t now, uint32_t before)
-{
-	return now == UINT32_MAX || before == UINT32_MAX ? 0 : now - before;
-}
-
-/* Some agents fill a 64-bit counter from a 32-bit one, which then wraps as that. */
-static uint64_t
-delta64(uint64_t now, uint64_t before)
-{
-	if (now == UINT64_MAX || before == UINT64_MAX)
-		return 0;
-	return now < before && before <= UINT32_MAX ? (uint32_t)(now - before) : now - before;
-}
-
-struct counters {
-	uint64_t octets[2];  /* in, out */
-	uint32_t packets[6]; /* in: unicast, multicast, broadcast; out: the same */
-	uint32_t faults[4];  /* in: discards, errors; out: the same */
-};
-
-static void
-add_counters(struct sflow_interface *i, const struct counters *now)
-{
-	struct sflow_traffic *d = &i->delta;
-
-	*d = (struct sflow_traffic){delta64(now->octets[0], i->raw_octets[0]), delta64(now->octets[1], i->raw_octets[1]), 0, 0};
-	for (size_t k = 0; k < 3; k++) {
-		d->in_packets += delta32(now->packets[k], i->raw_packets[k]);
-		d->out_packets += delta32(now->packets[k + 3], i->raw_packets[k + 3]);
-	}
-	i->total.in_octets += d->in_octets;
-	i->total.out_octets += d->out_octets;
-	i->total.in_packets += d->in_packets;
-	i->total.out_packets += d->out_packets;
-	i->in_discards += delta32(now->faults[0], i->raw_faults[0]);
-	i->in_errors += delta32(now->faults[1], i->raw_faults[1]);
-	i->out_discards += delta32(now->faults[2], i->raw_faults[2]);
-	i->out_errors += delta32(now->faults[3], i->raw_faults[3]);
-}
-
-/* Whether the counters began anew: the agent's uptime went back, or a counter of 64 bits did. */
-static bool
-restarted(const struct reading *r, const struct sflow_interface *i, const struct counters *now)
-{
-	/* an uptime of 32 bits of milliseconds goes back by itself after 49 days, to nearly nothing from nearly all */
-	if (r->uptime_ms < i->uptime_ms && i->uptime_ms - r->uptime_ms < UINT32_MAX / 2)
-		return true;
-	for (size_t k = 0; k < 2; k++)
-		if (now->octets[k] < i->raw_octets[k] && i->raw_octets[k] > UINT32_MAX && i->raw_octets[k] != UINT64_MAX)
-			return true;
-	return false;
-}
-
-static void
-keep_counters(struct reading *r, struct sflow_interface *i, bool known, const struct counters *now)
-{
-	int64_t seen = r->from->seen_ns;
-
-	if (!known)
-		i->first_ns = seen;
-	i->delta_ns = 0;
-	i->delta = (struct sflow_traffic){0};
-	if (known && restarted(r, i, now)) {
-		i->restarts++;
-	} else if (known && seen > i->last_ns) {
-		i->delta_ns = seen - i->last_ns;
-		add_counters(i, now);
-	} else if (known) {
-		add_counters(i, now); /* two at once: nothing to divide by, but bytes all the same */
-	}
-	memcpy(i->raw_octets, now->octets, sizeof(now->octets));
-	memcpy(i->raw_packets, now->packets, sizeof(now->packets));
-	memcpy(i->raw_faults, now->faults, sizeof(now->faults));
-	i->uptime_ms = r->uptime_ms;
-	i->last_ns = seen;
-	i->samples++;
-}
-
 /* if_counters of the specification, after RFC 2233's ifTable */
 static void
 read_interface(struct reading *r, struct cursor *c)
@@ -472,10 +392,12 @@ read_interface(struct reading *r, struct cursor *c)
 	uint32_t if_index = cursor_u32(c), type = cursor_u32(c);
 	uint64_t speed = cursor_u64(c);
 	uint32_t direction = cursor_u32(c), status = cursor_u32(c);
-	struct counters now;
+	struct sflow_sample now;
 	struct sflow_interface *i;
 	bool known;
 
+	now.seen_ns = r->from->seen_ns;
+	now.uptime_ms = r->uptime_ms;
 	for (size_t k = 0; k < 2; k++) {
 		now.octets[k] = cursor_u64(c);
 		for (size_t m = 0; m < 3; m++)
@@ -496,7 +418,7 @@ read_interface(struct reading *r, struct cursor *c)
 	i->speed_bps = speed;
 	i->full_duplex = direction == 1;
 	i->up = (status & 2) != 0; /* bit 0: wanted up, bit 1: is up */
-	keep_counters(r, i, known, &now);
+	sflow_keep(i, &now);
 }
 
 static void

@@ -59,4 +59,15 @@ uint64_t sflow_full(const struct sflow *s); /* look-ups that found no room */
 struct sflow_source *sflow_source(struct sflow *s, uint32_t exporter, uint64_t key, bool *known);
 struct sflow_interface *sflow_interface(struct sflow *s, uint32_t exporter, uint32_t if_index, bool *known);
 
+/* One counter sample as it came; all ones: the agent does not count that. */
+struct sflow_sample {
+	int64_t seen_ns;
+	uint32_t uptime_ms;
+	uint64_t octets[2];  /* in, out */
+	uint32_t packets[6]; /* in: unicast, multicast, broadcast; out: the same */
+	uint32_t faults[4];  /* in: discards, errors; out: the same */
+};
+/* collector/sflow_counters.c: adds a sample to its interface. */
+void sflow_keep(struct sflow_interface *i, const struct sflow_sample *now);
+
 #endif

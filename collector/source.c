@@ -20,6 +20,7 @@ static const struct source_format *const formats[] = {
 	&pcapng_format,
 	&flowtools_format,
 	&nfcapd_format,
+	&ipfixfile_format,
 	&flowcsv_format,
 	&flowjson_format,
 	&racsv_format,
@@ -33,7 +34,8 @@ block_init(struct block *b)
 	*b = (struct block){.cap = BLOCK_BYTES, .packet_cap = BLOCK_PACKETS};
 	b->data = malloc(b->cap);
 	b->packet = malloc(b->packet_cap * sizeof(*b->packet));
-	if (b->data == NULL || b->packet == NULL) {
+	b->news = calloc(BLOCK_NEWS, sizeof(*b->news));
+	if (b->data == NULL || b->packet == NULL || b->news == NULL) {
 		block_done(b);
 		return ERR_NOMEM;
 	}
@@ -45,6 +47,7 @@ block_done(struct block *b)
 {
 	free(b->data);
 	free(b->packet);
+	free(b->news);
 	flow_batch_done(&b->flows);
 	*b = (struct block){0};
 }
@@ -446,6 +449,26 @@ read_block(struct source *s, struct block *b)
 	return s->packets_only ? s->format->read(s, b) : exports_read(s, b);
 }
 
+static void
+news_of(void *ctx, struct export *x)
+{
+	struct block *b = ctx;
+
+	b->news_n += exporters_news(export_exporters(x), b->news + b->news_n, BLOCK_NEWS - b->news_n);
+}
+
+/* Blocks are cut the same way whoever reads them, so news come at the same place in every replay. */
+static void
+tell_news(struct source *s, struct block *b)
+{
+	int64_t second = flow_time(&b->flows.flow[b->flows.n - 1]) / 1000000000;
+
+	if (second == s->news_s || s->format == NULL)
+		return;
+	s->news_s = second;
+	source_exports(s, news_of, b);
+}
+
 int
 source_read(struct source *s, struct block *b)
 {
@@ -453,6 +476,9 @@ source_read(struct source *s, struct block *b)
 	bool sort = s->ev.in_order && s->fd >= 0 && s->format != &pcapfile_format && s->format != &pcapng_format;
 	int n = sort ? order_read(s, b, read_block) : read_block(s, b);
 
+	b->news_n = 0;
+	if (n > 0 && b->flows.n > 0)
+		tell_news(s, b);
 	if (s->tap != NULL && n > 0 && b->flows.n > 0)
 		s->tap(s->tap_ctx, b);
 	return n;

@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "collector/exporter.h"
 #include "collector/flow.h"
 
 struct raw_packet {
@@ -33,12 +34,14 @@ struct block {
 	size_t size, cap;
 	struct raw_packet *packet;
 	size_t n, packet_cap;
+	struct exporter_news *news; /* of troubled exporters, once a second of traffic at most; BLOCK_NEWS of room */
+	size_t news_n;
 	struct flow_batch flows; /* of a source of records; DNS views borrow from data */
 	int64_t now_ns;  /* live sources: event time has reached this even without packets; 0: unknown */
 };
 
 /* A quarter of a second-level cache: what was read is still there when it is decoded. */
-enum { BLOCK_BYTES = 1 << 18, BLOCK_PACKETS = 1 << 14 };
+enum { BLOCK_BYTES = 1 << 18, BLOCK_PACKETS = 1 << 14, BLOCK_NEWS = 64 };
 
 int block_init(struct block *b); /* 0 or ERR_NOMEM; BLOCK_BYTES of data, grows to hold one larger packet (at most 16 MiB) */
 void block_done(struct block *b);
@@ -131,7 +134,7 @@ void source_tap(struct source *s, void (*tap)(void *ctx, const struct block *b),
 struct source_progress {
 	uint64_t done, total; /* bytes; total 0: unknown */
 	uint64_t damaged;     /* places told through `damage` */
-	uint64_t kernel_drops; /* live: packets the kernel dropped */
+	uint64_t kernel_drops; /* live: packets the kernel dropped; a train of datagrams received as one counts as one */
 };
 void source_progress(const struct source *s, struct source_progress *p);
 

@@ -172,8 +172,8 @@ sets(struct message *m, struct cursor *c)
 		uint16_t id = cursor_u16(c), length = cursor_u16(c);
 		struct cursor set;
 
-		/* zeros fill the rest of some exporters' datagrams */
-		if (id == 0 && length == 0)
+		/* zeros fill the rest of some exporters' datagrams; an IPFIX message ends where its header says */
+		if (m->v9 && id == 0 && length == 0)
 			return;
 		if (length < SET_HEADER || (size_t)length - SET_HEADER > cursor_left(c)) {
 			m->row->count[EXPORTER_CORRUPT]++;
@@ -225,9 +225,9 @@ template_decode(struct export *x, const struct export_from *from, const uint8_t 
 		m.row->count[EXPORTER_CORRUPT]++;
 		return 0;
 	}
-	/* the row that newcomers share when the table is full: their templates would be taken for each other's */
-	if (!addr_equal(&m.row->key.addr, &key.addr) || m.row->key.domain != key.domain ||
-	    m.row->key.version != key.version) {
+	/* newcomers beyond the table's bound: their templates would be taken for each other's */
+	if (m.row->shared && !(addr_equal(&m.row->key.addr, &key.addr) && m.row->key.domain == key.domain &&
+	    m.row->key.version == key.version)) {
 		m.row->count[EXPORTER_TEMPLATES_REFUSED]++;
 		return 0;
 	}

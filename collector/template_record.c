@@ -420,6 +420,7 @@ append(const struct record *r, struct message *m, const struct flow *flow, struc
 	*f = *flow;
 	f->packets = times_n(c.packets, f->sampling);
 	f->bytes = times_n(c.octets, f->sampling);
+	flow_record_fragment(f);
 	if (x != NULL)
 		fill_extra(r, m, x);
 	if (reverse)
@@ -496,9 +497,6 @@ record_flows(const struct record *r, struct message *m)
 	}
 	if ((r->has & (BIT(E_FRAG_OFFSET) | BIT(E_FRAG_FLAGS))) != 0)
 		fragments(r, &f);
-	/* exporters know ports from first fragments only; the others come as a flow of their own between ports 0 */
-	if (f.proto == FLOW_UDP && f.sport == 0 && f.dport == 0)
-		f.flags |= FLOW_FRAG_LATER;
 	exporter_times(m->row, &f.start_ns, &f.end_ns, f.seen_ns);
 	if (there.packets > 0)
 		append(r, m, &f, there, false);

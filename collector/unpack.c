@@ -189,6 +189,7 @@ lz4_stop(struct unpack *u)
 #endif
 
 static const struct unpacker unpackers[UNPACK_KINDS] = {
+	[UNPACK_NONE] = {NULL, NULL, NULL},
 #ifdef HAVE_ZLIB
 	[UNPACK_GZIP] = {gzip_start, gzip_step, gzip_stop},
 #endif

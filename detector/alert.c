@@ -14,11 +14,13 @@ static const char *const kinds[ALERT_KINDS] = {
 	[KIND_UDP_AMPLIFICATION_REFLECTOR] = "udp-amplification-reflector",
 	[KIND_UDP_FRAGMENT_FLOOD] = "udp-fragment-flood",
 	[KIND_DNS_QUERY_FLOOD] = "dns-query-flood",
+	[KIND_EXPORTER_HEALTH] = "exporter-health",
 };
 
 static const char *const roles[ALERT_ROLES] = {
 	[ROLE_ABUSER] = "abuser",     [ROLE_VICTIM] = "victim", [ROLE_REFLECTOR] = "reflector",
 	[ROLE_RESOLVER] = "resolver", [ROLE_ZONE] = "zone",     [ROLE_LINK] = "link",
+	[ROLE_EXPORTER] = "exporter",
 };
 
 static const char *const actions[ALERT_ACTIONS] = {
@@ -51,6 +53,13 @@ static const struct evidence_info evidence[EVIDENCE_KEYS] = {
 	[EV_QPS] = {"qps", 1},
 	[EV_LINK_BPS] = {"link_bps", 0},
 	[EV_LINK_SHARE] = {"link_share", 3},
+	[EV_RECORDS] = {"records", 0},
+	[EV_LOST_RECORDS] = {"lost_records", 0},
+	[EV_LOST_SHARE] = {"lost_share", 3},
+	[EV_UNDECODED] = {"undecoded_sets", 0},
+	[EV_CORRUPT] = {"corrupt", 0},
+	[EV_TIME_REPAIRED] = {"time_repaired", 0},
+	[EV_CLOCK_OFFSET] = {"clock_offset_s", 1},
 };
 
 static int

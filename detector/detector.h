@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/settings.h"
+#include "collector/exporter.h"
 #include "detector/alert.h"
 #include "detector/watch.h"
 
@@ -45,6 +46,9 @@ struct fragment_settings {
 struct query_flood_settings {
 	double rate, unanswered_share, fresh_share;
 };
+struct exporter_settings {
+	double lost_share, min_records, undecoded, repaired_share, clock_offset;
+};
 struct engine_settings {
 	double large_answer, close_after, update_every;
 };
@@ -57,6 +61,7 @@ struct detect_settings {
 	struct udp_settings udp_victim, udp_reflector;
 	struct fragment_settings fragment;
 	struct query_flood_settings query_flood;
+	struct exporter_settings exporter;
 };
 
 struct judge_env {
@@ -85,6 +90,11 @@ void detect_settings_defaults(struct detect_settings *s);
 int detect_settings_set(struct detect_settings *s, const char *kind, const char *name, double value, const char *unit,
     char *why, size_t why_size, const char **nearest);
 
+/* exporter.c: news of a flow exporter into its watch. */
+void exporter_take(struct watch *w, const struct exporter_news *n, uint32_t tick, int64_t begin_ns);
+/* The figures of an alert about one. */
+void exporter_figures(struct alert *a, const struct watch *w);
+
 /* --- for the judges ---------------------------------------------------------------------------- */
 
 /* Adds a signal; met when its bound on the near side of the threshold passes it. */
@@ -103,6 +113,7 @@ struct interval share99(double k, double n, bool sampled);
 struct interval ratio99(double ratio, double a, double b, bool sampled);
 
 extern const struct detector detector_abuser, detector_victim, detector_reflector, detector_udp_victim,
-    detector_udp_reflector, detector_fragment, detector_query_flood;
+    detector_udp_reflector, detector_fragment, detector_query_flood,
+    detector_exporter;
 
 #endif

@@ -9,7 +9,8 @@
 
 const struct detector *const detectors[] = {
 	&detector_abuser,       &detector_victim,   &detector_reflector,   &detector_udp_victim,
-	&detector_udp_reflector, &detector_fragment, &detector_query_flood, NULL,
+	&detector_udp_reflector, &detector_fragment, &detector_query_flood, &detector_exporter,
+	NULL,
 };
 
 #define E(field) offsetof(struct engine_settings, field)

@@ -15,6 +15,7 @@ enum {
 	BELIEVE_LATE = 256, /* so many late flows in a row: another recording has begun */
 	AHEAD_S = 3600,   /* a single flow further ahead is no reason to believe it */
 	BELIEVE = 16,     /* but so many impossible times in a row that agree are */
+	FIRST_TICK = 7201, /* the longest record, and 1 modulo the lengths of all slots */
 	WATCHES = 16384,
 	LIVE_TICKS = 700, /* after so many ticks without traffic every window is empty and every alert closed */
 };
@@ -159,7 +160,8 @@ engine_new(const struct engine_config *c, const struct engine_sink *sink, char *
 	memset(e, 0, sizeof(*e));
 	e->env.seed = c->seed;
 	e->env.large_answer = (uint32_t)c->settings->engine.large_answer;
-	e->env.tick = 1;
+	/* records of the first tick cover earlier ones, which need numbers, too */
+	e->env.tick = FIRST_TICK;
 	service_map_init(&e->env.services);
 	e->settings = *c->settings;
 	e->sink = *sink;
@@ -402,6 +404,17 @@ engine_same_tick(const struct engine *e, const struct flow *f)
 	int64_t t = flow_time(f);
 
 	return e->started && t < e->end_ns && t >= e->env.begin_ns - BACK_S * NS_PER_S && e->late_n < BELIEVE_LATE;
+}
+
+void
+engine_exporters(struct engine *e, const struct exporter_news *news, size_t n)
+{
+	for (size_t i = 0; i < n && e->started; i++) {
+		struct watch *w = watches_get(&e->watches, e->env.seed, &news[i].addr, SIDE_SERVER, SERVICE_EXPORTER, e->env.tick);
+
+		if (w != NULL)
+			exporter_take(w, &news[i], e->env.tick, e->env.begin_ns);
+	}
 }
 
 void

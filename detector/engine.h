@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "collector/exporter.h"
 #include "collector/flow.h"
 #include "detector/alert.h"
 #include "detector/detector.h"
@@ -73,6 +74,8 @@ void engine_work(struct engine *e, const struct flow *f, const struct flow_key *
     struct shard_items *items);
 /* Event time has reached t_ns although no flow came: closes the ticks before it. */
 void engine_advance(struct engine *e, int64_t t_ns);
+/* Exporters whose records were lost, could not be decoded, or had impossible times. */
+void engine_exporters(struct engine *e, const struct exporter_news *news, size_t n);
 /* Another input begins at t_ns: when that lies before the current tick, time starts anew there. */
 void engine_restart(struct engine *e, int64_t t_ns);
 /* End of input: closes the tick, then every open alert. */

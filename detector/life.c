@@ -265,8 +265,13 @@ open_alert(struct book *b, const struct life_env *env, struct watch *w, const st
 	ba->opened_tick = env->tick;
 	ba->alert.kind = d->kind;
 	ba->alert.role = v->role;
-	ba->alert.vector = w->service == SERVICE_NONE ? "dns" : service_info(w->service)->name;
-	ba->alert.vector_port = w->service == SERVICE_NONE ? 53 : service_info(w->service)->port;
+	if (w->service == SERVICE_EXPORTER) {
+		ba->alert.vector = "flow-export";
+		ba->alert.vector_port = 0;
+	} else {
+		ba->alert.vector = w->service == SERVICE_NONE ? "dns" : service_info(w->service)->name;
+		ba->alert.vector_port = w->service == SERVICE_NONE ? 53 : service_info(w->service)->port;
+	}
 	ba->alert.start_ns = w->first_ns != 0 ? w->first_ns : env->tick_end_ns - NS_PER_S;
 	w->life.alert = (uint32_t)(ba - b->alert) + 1;
 	refresh(b, env, ba, w, v);

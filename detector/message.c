@@ -158,6 +158,8 @@ other_figures(struct alert *a, const struct watch *w, enum watch_sum which)
 	a->packets = (uint64_t)t->answer_packets + t->queries;
 }
 
+enum { EXPORTER_SEVERITY = 3 }; /* nobody is attacked, but an attack could be missed */
+
 static double
 value(const struct alert *a, enum evidence_key k)
 {
@@ -233,6 +235,13 @@ sentence(struct alert *a, const struct verdict *v)
 		    "%s receives a flood of UDP fragments that belong to no known service: %.0f a second of %.0f bytes on average, "
 		    "%s, from about %.0f sources%s", who, value(a, EV_PPS), value(a, EV_BPP), rate, value(a, EV_PEERS), behind);
 		break;
+	case KIND_EXPORTER_HEALTH:
+		snprintf(a->message, sizeof(a->message),
+		    "The figures from flow exporter %s are degraded: %.0f of %.0f records lost on the way (%.1f %%), %.0f sets without a "
+		    "template, %.0f records with impossible times, %.0f datagrams damaged, its clock is %.0f s off", who,
+		    value(a, EV_LOST_RECORDS), value(a, EV_RECORDS) + value(a, EV_LOST_RECORDS), 100 * value(a, EV_LOST_SHARE),
+		    value(a, EV_UNDECODED), value(a, EV_TIME_REPAIRED), value(a, EV_CORRUPT), value(a, EV_CLOCK_OFFSET));
+		break;
 	default:
 		snprintf(a->message, sizeof(a->message),
 		    "%s is flooded with DNS queries from addresses not seen before: %.0f a second, %s, hardly any answered%s",
@@ -259,7 +268,9 @@ alert_describe(struct alert *a, const struct watch *w, const struct verdict *v, 
 		a->signals_n = v->n;
 		memcpy(a->signals, v->signals, v->n * sizeof(v->signals[0]));
 	}
-	if (w->service == SERVICE_DNS)
+	if (w->service == SERVICE_EXPORTER)
+		exporter_figures(a, w);
+	else if (w->service == SERVICE_DNS)
 		dns_figures(a, w, which);
 	else
 		other_figures(a, w, which);
@@ -271,6 +282,10 @@ alert_describe(struct alert *a, const struct watch *w, const struct verdict *v, 
 		a->has_source = true;
 		a->has_destination = a->peers_n > 0;
 		a->destination = a->peers[0].addr;
+	} else if (w->service == SERVICE_EXPORTER) {
+		a->proto = 0; /* no traffic is named */
+		a->source = w->addr;
+		a->has_source = true;
 	} else if (w->side == SIDE_CLIENT || a->role == ROLE_RESOLVER) {
 		a->destination = w->addr;
 		a->has_destination = true;
@@ -282,7 +297,7 @@ alert_describe(struct alert *a, const struct watch *w, const struct verdict *v, 
 		a->has_destination = a->peers_n > 0;
 		a->destination = a->peers[0].addr;
 	}
-	int now = alert_severity(value(a, EV_BPS), a->link_capacity_bps);
+	int now = w->service == SERVICE_EXPORTER ? EXPORTER_SEVERITY : alert_severity(value(a, EV_BPS), a->link_capacity_bps);
 
 	if (now > a->severity)
 		a->severity = now;

@@ -389,7 +389,7 @@ amplified(struct series_point *p, const struct watch *w, bool offender)
 {
 	const struct cell *c = &w->now;
 
-	if (w->service == SERVICE_NONE)
+	if (w->service == SERVICE_NONE || w->service == SERVICE_EXPORTER)
 		return; /* a server under queries: its few answers are not amplified, or are its clients' already */
 	p->offenders += offender && (c->large > 0 || c->answers > 0);
 	if (w->records)

@@ -68,6 +68,7 @@ struct watch {
 	bool counted;        /* see struct pair; watch_cell makes up for it */
 	uint32_t sampling;
 	uint32_t report_s;   /* records tell of so long at a time: silence means nothing before */
+	int64_t clock_offset_ns; /* of an exporter */
 	uint32_t one_flow;   /* packets of large answers in one record, the most of the episode */
 	uint32_t born;       /* tick in which it was made */
 	uint32_t first_tick; /* of the episode */

@@ -7,6 +7,8 @@ _damp_options() { # _damp_options COMMAND
 	case $1 in
 	replay | why) echo "$common" ;;
 	run) echo "$common -i --interface" ;;
+	probe) echo '-i --interface -r --read --to --version --active --inactive --fragments --sampling --max-flows --domain
+		--filter --rate -q --quiet -h --help' ;;
 	rules) echo '--format --list --policy --ttl --incident -o --output -h --help --version' ;;
 	verify) echo '--key --threads -h --help --version' ;;
 	flows) echo '-o --format -f --filter -t --time --last -a --aggregate -A --fields -s --stat -O --order -n --top -c --limit
@@ -55,6 +57,11 @@ _damp_value() { # _damp_value COMMAND OPTION
 	--rules-dir) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
 	-f | --filter | -t | --time | --last | -n | --top) COMPREPLY=() ;;
 	--format) _damp_words "$(damp rules --list 2>/dev/null | awk '{ print $1 }')" ;;
+	-r | --read) _damp_files '\.(pcap|pcapng|cap|dmp)$' ;;
+	--version) if [[ $1 = probe ]]; then _damp_words '5 9 10'; else return 1; fi ;;
+	--fragments) _damp_words 'service port0' ;;
+	--active) _damp_words '1m 5m 30m' ;;
+	--inactive) _damp_words '15s 1m' ;;
 	--input) _damp_words 'auto packets exports' ;;
 	--policy) _damp_words '1/5 2/5 5/10' ;;
 	--ttl) _damp_words '10m 1h 1d' ;;
@@ -62,14 +69,15 @@ _damp_value() { # _damp_value COMMAND OPTION
 	--syslog) _damp_words 'unix:///dev/log udp:// tcp://' ;;
 	-i | --interface) _damp_words "$(ls /sys/class/net 2>/dev/null)" ;;
 	-o | --output) _damp_files ;;
-	--networks | --resolvers | --sensor | --incident | --threads | --width) COMPREPLY=() ;;
+	--networks | --resolvers | --sensor | --incident | --threads | --width | --to | --sampling | --max-flows | --domain | \
+		--filter | --rate) COMPREPLY=() ;;
 	*) return 1 ;;
 	esac
 }
 
 _damp() {
 	local cur=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands='replay run check-config rules verify keygen flows report why help' command=
+	local commands='replay run probe check-config rules verify keygen flows report why help' command=
 	local w
 
 	for w in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do

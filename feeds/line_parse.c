@@ -14,12 +14,13 @@ static const char *const vectors[] = {
 	"other", "dns", "fragment", "qotd", "chargen", "tftp", "portmap", "ntp", "netbios", "snmp", "xdmcp", "cldap",
 	"slp", "ike", "rip", "ipmi", "openvpn", "mssql", "ssdp", "tp240", "arms", "rdp", "wsd", "ike-nat-t", "coap",
 	"mdns", "plex", "quake", "steam", "ard", "dvr-dhcp", "bittorrent", "ubiquiti", "vxworks", "memcached",
-	"citrix-dtls", "udp", "none",
+	"citrix-dtls", "udp", "none", "flow-export",
 };
 
 static const char *const signal_names[] = {
 	"other", "all_large", "any_rate", "baf", "clients_share", "flood", "fresh_share", "headless_share", "large_answers",
 	"large_share", "matched_share", "mean_size", "name_share", "packets", "rate", "repeat_share", "request_size", "sources", "unanswered_share", "unmatched_share",
+	"clock_offset", "flow_answers", "lost_share", "record_share", "repaired_share", "sampling_changed", "undecoded",
 };
 
 /* As the detectors put them; what is not here is called by its signal's name. */
@@ -54,6 +55,13 @@ static const char *const labels[] = {
 	"Queries without an answer",
 	"Answers it did not ask for",
 	"Large answers it did not ask for",
+	"Data sets without a template",
+	"Its clock differs from ours",
+	"Its sampling rate changed",
+	"Large answers among all, at least 20",
+	"Packets of large answers in one flow: no stub keeps its port",
+	"Records lost on the way",
+	"Records with impossible times",
 };
 
 static const char *const natures[] = {"other", "size", "rate", "persistence", "mismatch", "names"};

@@ -86,6 +86,8 @@ struct report_input {
 	uint64_t hosts, evicted, late;
 	uint32_t sampling;         /* highest rate met; 1: every packet */
 	uint64_t lost_flows;       /* gaps in exporters' sequence numbers */
+	uint64_t records;    /* flow records; 0: packets were captured */
+	size_t exporters;
 	const char *clock;         /* "offset 0.4 ms (chrony)"; NULL: unknown */
 	const char *slowest;       /* slowest abuse these figures could show: "1 query in 20 s per host" */
 	const struct report_count *rejected;

@@ -112,6 +112,10 @@ story_headline(const struct story *s, struct buf *who, struct buf *rest)
 			buf_printf(rest, " of %s answers", s->vector);
 		break;
 	case KIND_DNS_QUERY_FLOOD: headline_flood(s, rest); break;
+	case KIND_EXPORTER_HEALTH:
+		crowd = "flow exporters";
+		buf_printf(rest, " %s degraded figures", s->inc->closed_ns != 0 ? "sent" : s->hosts == 1 ? "sends" : "send");
+		break;
 	default: buf_printf(rest, ": %s", alert_kind_text(s->inc->kind)); break;
 	}
 	if (s->hosts == 1 && s->lead != NULL) {
@@ -191,6 +195,10 @@ deed(const struct story *s, struct buf *b)
 			buf_str(b, " times" STORY_PLAIN " the bytes");
 		}
 		buf_str(b, ".");
+		break;
+	case KIND_EXPORTER_HEALTH:
+		if (s->lead != NULL)
+			buf_printf(b, " %s.", s->lead->message);
 		break;
 	default:
 		buf_printf(b, " %s received ", they);

@@ -226,6 +226,16 @@ static void
 tell_seen(struct lines *l, const struct report_input *in, struct buf *b)
 {
 	note(l, "Seen", INK_DIM);
+	if (in->records > 0) {
+		text_count(b, in->records);
+		buf_str(b, " flow records");
+		if (in->exporters > 1) {
+			buf_str(b, " from ");
+			text_count(b, in->exporters);
+			buf_str(b, " exporters");
+		}
+		buf_str(b, ": ");
+	}
 	text_count(b, in->packets);
 	buf_str(b, " packets, ");
 	text_bytes(b, (double)in->bytes);

@@ -67,6 +67,9 @@ static const struct column columns[ALERT_KINDS][COLUMNS] = {
 		{"Bytes", EV_FRAGMENT_BYTES, SHAPE_BYTES}, {"Bytes/packet", EV_BPP, SHAPE_SIZE}, {"Senders", EV_PEERS, SHAPE_COUNT}},
 	[KIND_DNS_QUERY_FLOOD] = {{"Queries/s", EV_QPS, SHAPE_BAR}, {"Queries", EV_QUERY_PACKETS, SHAPE_COUNT},
 		{"Drawn", EV_RESPONSE_BYTES, SHAPE_BYTES}, {"Servers or clients", EV_PEERS, SHAPE_COUNT}},
+	[KIND_EXPORTER_HEALTH] = {{"Records", EV_RECORDS, SHAPE_COUNT}, {"Lost", EV_LOST_RECORDS, SHAPE_COUNT},
+		{"Lost share", EV_LOST_SHARE, SHAPE_SHARE}, {"Undecoded", EV_UNDECODED, SHAPE_COUNT},
+		{"Odd times", EV_TIME_REPAIRED, SHAPE_COUNT}, {"Damaged", EV_CORRUPT, SHAPE_COUNT}},
 };
 
 static void

@@ -21,9 +21,10 @@ holds() { if eval "$2"; then ok "$1"; else not_ok "$1" "$2" "$(tail -n 5 "$dir/e
 # --- help and mistakes ------------------------------------------------------------------------------------
 
 commands=$("$damp" --help | sed -nE 's/^  damp ([a-z-]+) .*/\1/p')
-holds "help lists the commands" '[ "$(wc -w <<<"$commands")" -ge 10 ]'
+holds "help lists the commands" '[ "$(wc -w <<<"$commands")" = 11 ]'
 declare -A needs=([replay]="--config --networks --resolvers --geoip --key --alerts --rules-dir --html --stats --threads --quiet --verbose --no-color"
 	[run]="--config --interface --alerts" [why]="--config --networks" [rules]="--format --list --policy --ttl --incident --output"
+	[probe]="--interface --read --to --active --inactive --fragments --sampling --max-flows --domain --filter --rate --quiet"
 	[verify]="--key --threads" [keygen]="--output" [check-config]="" [help]=""
 	[flows]="--format --filter --time --last --aggregate --fields --stat --order --top --limit --plain --wide --local --asdot"
 	[report]="--filter --time --order --top --list")
@@ -52,6 +53,13 @@ says "run with a file" 2 'takes no files' "$damp" run -i lo "$capture"
 says "check-config without a file" 2 'needs one file' "$damp" check-config
 says "keygen without a prefix" 2 'needs -o PREFIX' "$damp" keygen
 says "verify without a file" 2 'needs a file' "$damp" verify
+says "probe without an input" 2 'needs -i INTERFACE or -r FILE' "$damp" probe --to 127.0.0.1:9
+says "probe without a collector" 2 'needs a collector' "$damp" probe -r "$capture"
+says "probe with a bare file" 2 'no bare arguments; -r ' "$damp" probe --to 127.0.0.1:9 "$capture"
+says "probe of an unknown version" 2 "'7' is none of 5, 9" "$damp" probe -r "$capture" --to 127.0.0.1:9 --version 7
+says "probe to no port" 2 "'::1:9' is not HOST:PORT" "$damp" probe -r "$capture" --to ::1:9
+says "probe with a bad filter" 2 '--filter: ' "$damp" probe -r "$capture" --to 127.0.0.1:9 --filter 'prot 53'
+says "probe: more sampling than version 5 can tell" 2 'at most 1 in 16383' "$damp" probe -r "$capture" --to 127.0.0.1:9 --version 5 --sampling 20000
 says "rules without a format" 2 'needs --format' "$damp" rules
 says "rules of an unknown format, the nearest" 2 'did you mean iptables' "$damp" rules --format iptable
 says "an option without its value" 2 '--html needs a value: FILE' "$damp" replay --html

@@ -46,8 +46,8 @@ def wanted(event, lines):
             value = milliseconds(value)
             if name.endswith('_switched'):
                 value -= 1000  # the peer adds a second to what the header and the uptimes say
-            # none can end after it was sent
-            value = min(value, milliseconds(event['@timestamp']) + 1000)
+            if value > milliseconds(event['@timestamp']) + 1000:
+                continue  # no flow can end after it was sent: such times are repaired
         if ours == 'ipNextHopIPv4Address' and value == '0.0.0.0':
             continue  # none
         if ours in ('sourceIPv6Address', 'destinationIPv6Address') and value == '::' and ours.replace('6', '4') in n:

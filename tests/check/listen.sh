@@ -21,10 +21,12 @@ for t in sender collect; do
 		{ echo "not ok listen: $t does not compile"; exit 1; }
 done
 
-# collect NAME ARGS...: starts a collector; its output in NAME.out, its port in $port, its pid in $collector
+# collect NAME OPTIONS...: starts a collector; its output in NAME.out, its port in $port, its pid in
+# $collector; over TCP when $scheme says so
 collect() {
 	local out=$dir/$1.out; shift
-	"$dir/collect" "$@" 127.0.0.1:0 >"$out" & collector=$!
+	: >"$out"
+	"$dir/collect" "$@" "${scheme-}127.0.0.1:0" >"$out" & collector=$!
 	pids+=("$collector")
 	port=
 	for _ in $(seq 50); do
@@ -48,6 +50,34 @@ load() { # load NAME THREADS
 }
 load one_receiver 1
 load two_receivers 2
+
+# --- a real exporter, over UDP and TCP: what it says it sent is what arrives -------------------------------------
+export_by() { # export_by NAME SCHEME OPTIONS...
+	local name=$1 scheme=$2 log=$dir/$1.log; shift 2
+	collect "$name" --seconds 30
+	softflowd "$@" -d -n "127.0.0.1:$port" -r tests/golden/backhaul.pcap >"$log" 2>&1
+	sleep 0.5
+	kill "$collector"
+	wait "$collector"
+	local packets records
+	packets=$(sed -n 's/^Packets processed: //p' "$log")
+	records=$(sed -nE 's/^Flows exported: .*\(([0-9]+) records\).*/\1/p' "$log")
+	if [ -n "$packets" ] && [ "$(value "$name" flow_packets)" = "$packets" ] && [ "$(value "$name" records)" = "$records" ] &&
+		[ "$(value "$name" corrupt)" = 0 ]; then
+		ok "$name: $records records of $packets packets"
+	else
+		not_ok "$name" "sent: $records records of $packets packets" "$(grep -E '^(received|records|flow_packets|corrupt|no_template|unknown) ' "$dir/$name.out" | tr '\n' ' ')"
+	fi
+}
+if PATH=$PATH:/usr/sbin command -v softflowd >/dev/null; then
+	PATH=$PATH:/usr/sbin
+	export_by ipfix_tcp tcp:// -v 10 -P tcp
+	export_by ipfix_udp "" -v 10
+	export_by netflow9 "" -v 9
+	export_by netflow5 "" -v 5
+else
+	echo "skip listen: softflowd: not installed"
+fi
 
 # --- the same datagrams to sfcapd ----------------------------------------------------------------------------
 # peer NAME FILES...: 5-tuple, packets of each flow, ours and sfcapd's

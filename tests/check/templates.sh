@@ -47,7 +47,7 @@ exported() { # exported NAME VERSION PORT CAPTURE QUERY-BYTES ANSWER-BYTES LATER
 	local listener
 	"$dir/flowlines" -u "$3" 4 >"$dir/lines" & listener=$!
 	sleep 0.5
-	timeout 20 softflowd -v "$2" -r "$4" -n "127.0.0.1:$3" -p "$dir/pid" -c "$dir/ctl" >"$dir/log" 2>&1
+	timeout 20 softflowd -d -v "$2" -r "$4" -n "127.0.0.1:$3" -p "$dir/pid" -c none >"$dir/log" 2>&1
 	wait $listener
 	if [ "$(sums octetDeltaCount destinationTransportPort=53)" = "$5" ] &&
 		[ "$(sums octetDeltaCount sourceTransportPort=53)" = "$6" ] &&

@@ -51,7 +51,7 @@ fuzz_flowfile(const uint8_t *data, size_t size)
 	if (write(fd, data, size) == (ssize_t)size && block_init(&b) == 0) {
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 		s = source_open_file(path, &ev, why, sizeof(why));
-		if (s != NULL && size > 0 && (data[0] == 0xcf || data[0] == 0x0c || data[0] == 0xa5)) {
+		if (s != NULL) {
 			read_all(s, &b, ev.want_extra);
 			source_progress(s, &progress);
 			check(progress.done <= size && progress.total == size);

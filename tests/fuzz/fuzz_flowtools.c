@@ -6,10 +6,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const uint8_t magic[2] = {0xcf, 0x10};
-
 	/* other formats have targets of their own */
-	if (size >= 4 && data[0] == magic[0] && data[1] == magic[1])
+	if (size >= 4 && data[0] == 0xcf && data[1] == 0x10 && (data[2] == 1 || data[2] == 2))
 		fuzz_flowfile(data, size);
 	return 0;
 }

@@ -6,10 +6,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const uint8_t magic[2] = {0x0c, 0xa5};
-
 	/* other formats have targets of their own */
-	if (size >= 4 && data[0] == magic[0] && data[1] == magic[1])
+	if (size >= 4 && data[0] == 0x0c && data[1] == 0xa5 && data[3] == 0)
 		fuzz_flowfile(data, size);
 	return 0;
 }

@@ -1,0 +1,43 @@
+/* What a run collects flows with, besides its sources: exporters and their templates, the archive, and what the statistics
+ * say of them.
+ */
+#ifndef DAMP_COLLECT_H
+#define DAMP_COLLECT_H
+
+#include <stdbool.h>
+
+#include "base/config.h"
+#include "base/json.h"
+#include "collector/export.h"
+#include "collector/source.h"
+
+struct collected;
+
+/* NULL: told already.  live: with the archive and the saved templates of the configuration. */
+struct collected *collected_open(const struct config *c, bool live);
+/* For source_events: the exporters of this run, and how further ones are made. */
+struct export *collected_export(struct collected *c);
+const struct export_setup *collected_setup(const struct collected *c);
+bool collected_archives(const struct collected *c);
+
+/* A live source: its records go to the archive, its exporters into the statistics.  Not closed before collected_close. */
+void collected_source(struct collected *c, struct source *s);
+/* Between two reads: saves templates now and then. */
+void collected_poll(struct collected *c);
+/* SIGHUP: the archive's open file is completed. */
+void collected_rotate(struct collected *c);
+/* The archive's last file is completed, templates are saved; false when something could not be written. */
+bool collected_finish(struct collected *c);
+void collected_close(struct collected *c);
+
+/* Sums over all exporters; zero without any. */
+struct collected_sums {
+	size_t exporters;
+	uint64_t unknown;  /* datagrams that were no exports */
+	uint64_t count[EXPORTER_COUNTS];
+};
+void collected_sums(struct collected *c, struct collected_sums *s);
+/* Members "exporters", "exporter_sums", "archive" and so on, into an open object. */
+void collected_json(struct collected *c, struct json *j);
+
+#endif

@@ -1,0 +1,45 @@
+/* What replay, run and why share: one run from its configuration to its outputs, and the signals that end it. */
+#ifndef DAMP_SESSION_H
+#define DAMP_SESSION_H
+
+#include <stdbool.h>
+#include <time.h>
+
+#include "damp.h"
+#include "damp_collect.h"
+#include "damp_config.h"
+
+/* Everything one run holds; opened in order, closed in the other. */
+struct session {
+	struct prepared prepared;
+	struct output *output;
+	struct engine *engine;
+	struct pipeline *pipeline;
+	struct collected *collected;
+};
+
+/* False: told.  Takes over `collected`; session_close either way. */
+bool session_open(struct session *s, const struct config *c, int inputs_n, char **inputs, bool live,
+    const struct addr *why_host, struct collected *collected);
+void session_close(struct session *s);
+
+struct run {
+	const struct config *config;
+	struct session *session;
+	struct timespec started;
+	double told_s;
+	const char *input;
+	bool progress;
+	bool incomplete; /* a file was not read to its end, as a signal came */
+};
+
+void run_start(struct run *r);
+double run_elapsed(const struct run *r);
+/* For pipeline_events: feeds, progress, hang-ups; true once a signal says stop. */
+bool run_pause(void *ctx, const struct source *s);
+
+/* SIGINT and SIGTERM stop the source being read; SIGHUP: live, files are opened anew; else it stops, too. */
+void run_catch_signals(bool live);
+void run_reading(struct source *s); /* NULL: none */
+
+#endif
