@@ -154,6 +154,8 @@ void keep_drop(struct templates *all, struct domain *d, uint16_t id);
 /* All of the options templates, or of the others. */
 unsigned int keep_drop_kind(struct templates *all, struct domain *d, bool options);
 void *keep_grow(struct templates *all, void *p, size_t old, size_t size); /* NULL: beyond the budget */
+/* Makes room by what has expired anyway; not often, since a full budget may last. */
+void keep_sweep(struct templates *all, int64_t now_ns);
 /* Lets a set wait; `m` says when it came. */
 bool keep_wait(const struct message *m, uint16_t id, const uint8_t *p, size_t n);
 /* Takes the oldest waiting set for `id` out, or NULL; give it to keep_waited afterwards. */
