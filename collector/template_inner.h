@@ -3,6 +3,7 @@
  * template.c          walks messages and sets
  * template_compile.c  turns a template's fields into operations
  * template_record.c   runs them, and makes flows of what they found
+ * template_times.c    when they began and ended
  * template_options.c  options records: sampling, boot time, the exporter's own losses
  * template_keep.c     the store: rows, budget, life times, waiting sets
  * template_save.c     to bytes and back
@@ -22,6 +23,9 @@ enum {
 	WAITING_SHARE = 4,             /* of the budget, a quarter at most waits */
 	VARIABLE_LENGTH = 65535,
 };
+
+/* Of a target, in `has`. */
+#define BIT(x) ((uint64_t)1 << (x))
 
 enum op_code {
 	OP_SEGMENT,  /* takes the next n bytes; the following operations look there.  Only where a length varies */
@@ -134,6 +138,10 @@ void record_init(struct record *r, const struct template *t);
 /* Reads one record.  False when it is cut. */
 bool record_read(struct record *r, const struct template *t, struct cursor *c);
 void record_flows(const struct record *r, struct message *m);
+
+/* --- template_times.c */
+/* On the exporter's clock, not repaired yet. */
+void record_times(const struct record *r, struct message *m, int64_t *start_ns, int64_t *end_ns);
 
 /* --- template_options.c */
 void record_options(const struct record *r, struct message *m);
