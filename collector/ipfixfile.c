@@ -141,9 +141,7 @@ message(struct source *s, struct block *b, size_t *at)
 	sound = decode(s, b, *at, n, &h);
 	/* A length that lies has hidden the next message inside this one, where it passed for a set that nobody
 	 * knows: look for it there. */
-	f->searching = h.length > left || (left - n >= HEADER && !read_header(p + n, left - n, &next));
-	if (f->searching && sound)
-		source_damage(s, source_offset(s, b, *at), "a message whose length lies, or damage behind it");
+	f->searching = h.length > left || (!sound && left - n >= HEADER && !read_header(p + n, left - n, &next));
 	*at += f->searching ? HEADER : n;
 	return 0;
 }

@@ -106,6 +106,10 @@ template_set(struct message *m, struct cursor set, bool options)
 {
 	m->domain = keep_domain(m->all, m->row, true);
 	if (m->domain == NULL) {
+		keep_sweep(m->all, m->seen_ns);
+		m->domain = keep_domain(m->all, m->row, true);
+	}
+	if (m->domain == NULL) {
 		m->row->count[EXPORTER_TEMPLATES_REFUSED]++;
 		return;
 	}

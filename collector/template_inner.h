@@ -3,6 +3,7 @@
  * template.c          walks messages and sets
  * template_compile.c  turns a template's fields into operations
  * template_record.c   runs them, and makes flows of what they found
+ * template_times.c    when they began and ended
  * template_options.c  options records: sampling, boot time, the exporter's own losses
  * template_keep.c     the store: rows, budget, life times, waiting sets
  * template_save.c     to bytes and back
@@ -22,6 +23,9 @@ enum {
 	WAITING_SHARE = 4,             /* of the budget, a quarter at most waits */
 	VARIABLE_LENGTH = 65535,
 };
+
+/* Of a target, in `has`. */
+#define BIT(x) ((uint64_t)1 << (x))
 
 enum op_code {
 	OP_SEGMENT,  /* takes the next n bytes; the following operations look there.  Only where a length varies */
@@ -135,6 +139,10 @@ void record_init(struct record *r, const struct template *t);
 bool record_read(struct record *r, const struct template *t, struct cursor *c);
 void record_flows(const struct record *r, struct message *m);
 
+/* --- template_times.c */
+/* On the exporter's clock, not repaired yet. */
+void record_times(const struct record *r, struct message *m, int64_t *start_ns, int64_t *end_ns);
+
 /* --- template_options.c */
 void record_options(const struct record *r, struct message *m);
 /* 1 in n as the record says by itself or by its sampler; 0: it does not say. */
@@ -154,6 +162,8 @@ void keep_drop(struct templates *all, struct domain *d, uint16_t id);
 /* All of the options templates, or of the others. */
 unsigned int keep_drop_kind(struct templates *all, struct domain *d, bool options);
 void *keep_grow(struct templates *all, void *p, size_t old, size_t size); /* NULL: beyond the budget */
+/* Makes room by what has expired anyway; not often, since a full budget may last. */
+void keep_sweep(struct templates *all, int64_t now_ns);
 /* Lets a set wait; `m` says when it came. */
 bool keep_wait(const struct message *m, uint16_t id, const uint8_t *p, size_t n);
 /* Takes the oldest waiting set for `id` out, or NULL; give it to keep_waited afterwards. */

@@ -8,8 +8,6 @@
 enum { OVERHEAD = 16, BUDGET_DEFAULT = 96 << 20, TIMEOUT_DEFAULT_S = 1800 };
 static const int64_t NS = 1000000000, SWEEP_EVERY_NS = 60 * (int64_t)1000000000;
 
-static void sweep(struct templates *all, int64_t now_ns);
-
 struct templates *
 templates_new(const struct export_setup *s)
 {
@@ -202,7 +200,7 @@ compiled(struct templates *all, struct exporter *row, const struct template_text
 		return NULL;
 	}
 	if (all->used + room + OVERHEAD > all->budget)
-		sweep(all, now_ns);
+		keep_sweep(all, now_ns);
 	t = keep_grow(all, NULL, 0, room);
 	if (t == NULL) {
 		row->count[EXPORTER_TEMPLATES_REFUSED]++;
@@ -257,9 +255,8 @@ keep_template(struct templates *all, struct domain *d, struct exporter *row, con
 	return true;
 }
 
-/* Makes room by what has expired anyway; not often, since a full budget may last. */
-static void
-sweep(struct templates *all, int64_t now_ns)
+void
+keep_sweep(struct templates *all, int64_t now_ns)
 {
 	if (all->swept_ns != 0 && now_ns - all->swept_ns < SWEEP_EVERY_NS)
 		return;

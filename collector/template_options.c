@@ -3,8 +3,6 @@
 
 #include "collector/template_inner.h"
 
-#define BIT(x) ((uint64_t)1 << (x))
-
 static uint32_t
 bounded(uint64_t n)
 {

@@ -32,6 +32,21 @@ else
 	done
 fi
 
+# IPFIX files: as many flows and octets as tshark finds
+if [ -z "$data" ] || [ ! -d "$data/ipfix" ] || ! command -v tshark >/dev/null; then
+	echo "skip templates_files: no folder of IPFIX files (SHARED_DATA), or no tshark"
+else
+	bad=0
+	for f in "$data"/ipfix/ipfixcol-0*.ipfix; do
+		theirs=$(tshark -r "$f" -T fields -e cflow.octets 2>/dev/null | tr ',' '\n' | awk 'NF { n++; s += $1 } END { print n, s }')
+		ours=$("$dir/flowlines" -f "$f" | grep -o '"octetDeltaCount":[0-9]*' | awk -F: '{ n++; s += $2 } END { print n, s }')
+		[ -n "$ours" ] && [ "$ours" = "$theirs" ] && continue
+		echo "${f##*/}: $ours, tshark $theirs"
+		bad=1
+	done
+	if [ $bad = 0 ]; then echo "ok templates_files"; else echo "not ok templates_files"; fi
+fi
+
 # sums FIELD FILTER...: of the flows in $dir/lines
 sums() {
 	python3 - "$dir/lines" "$@" <<'PY'
