@@ -57,6 +57,11 @@ static const struct command {
 		"Without a configuration resolvers and amplifiers are found by what they do.\n"},
 	{"run", command_run, USE_TRAFFIC | USE_RUN, "-c FILE [options]", "watch an interface live",
 		"SIGINT and SIGTERM end it, SIGHUP opens the alert file anew (after a log rotation).\n"},
+	{"flows", command_flows, USE_FLOWS, "[options] FILE...", "print flow records, their sums and top lists",
+		"FILE is what replay reads, or a folder of such files; - is standard input.\n"
+		"  damp flows -s dstip/bytes FILE                  who receives most\n"
+		"  damp flows -s record/bpp -f 'src port 53' FILE  large answers of the DNS\n"
+		"  damp flows -A srcip/24,dstport -O bytes FILE    sums by network and port\n"},
 	{"why", command_why, USE_TRAFFIC, "HOST [options] FILE...",
 		"every signal of one host, and why there is an alert or none", NULL},
 	{"rules", command_rules, USE_RULES, "--format NAME [options] [ALERTS]", "turn alert lines into rate-limit rules",

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 /* Whose options. */
-enum { USE_TRAFFIC = 1, USE_RUN = 2, USE_RULES = 4, USE_VERIFY = 8, USE_KEYGEN = 16, USE_ALL = 32 };
+enum { USE_TRAFFIC = 1, USE_RUN = 2, USE_RULES = 4, USE_VERIFY = 8, USE_KEYGEN = 16, USE_ALL = 32, USE_FLOWS = 64 };
 
 /* --- damp_options.c -------------------------------------------------------------------------------- */
 
@@ -33,6 +33,10 @@ int command_replay(int argc, char **argv);
 int command_run(int argc, char **argv);
 int command_why(int argc, char **argv);
 int command_check_config(int argc, char **argv);
+
+/* --- damp_flows.c ------------------------------------------------------------------------------------ */
+
+int command_flows(int argc, char **argv);
 
 /* --- damp_tools.c ------------------------------------------------------------------------------------ */
 

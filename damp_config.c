@@ -74,9 +74,7 @@ remark(const struct config *c)
 static bool
 supported(const struct config *c, unsigned int use)
 {
-	if (c->input == CONFIG_INPUT_EXPORTS)
-		complain("input: exports (NetFlow, IPFIX and sFlow datagrams) cannot be read by this version; use auto or packets");
-	else if (c->interfaces_n > SOURCE_LIVE_MAX && (use & USE_RUN) != 0)
+	if (c->interfaces_n > SOURCE_LIVE_MAX && (use & USE_RUN) != 0)
 		complain("%zu interfaces: one run watches at most %d; \"any\" sees all", c->interfaces_n, SOURCE_LIVE_MAX);
 	else
 		return true;

@@ -178,7 +178,9 @@ static bool
 read_file(struct session *s, struct run *r, const char *path)
 {
 	const struct pipeline_events ev = {on_pause, r};
-	const struct source_events damage = {.damage = output_damage, .ctx = s->output};
+	const struct source_events damage = {.damage = output_damage, .ctx = s->output, .in_order = true,
+		.reading = r->config->input == CONFIG_INPUT_EXPORTS ? READ_EXPORTS :
+		    r->config->input == CONFIG_INPUT_PACKETS ? READ_PACKETS : READ_AUTO};
 	struct source_progress progress;
 	struct source *source;
 	char why[256];

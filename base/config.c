@@ -129,6 +129,8 @@ config_init(struct config *c, const struct config_events *ev)
 		.ev = ev != NULL ? *ev : none,
 		.policy = {2, 5, 3600, 100},
 		.memory_bytes = UINT64_C(256000000),
+		.listen_threads = 1,
+		.archive = {.interval_s = 300, .nesting = 3, .level = 1, .sync_s = 10},
 		.color = true,
 	};
 }
@@ -158,6 +160,9 @@ config_done(struct config *c)
 	}
 	free(c->group);
 	settings_done(c->detector, c->detectors_n);
+	for (size_t i = 0; i < c->exporters_n; i++)
+		free(c->exporter[i].name);
+	free(c->exporter);
 	for (int i = 0; i < CONFIG_KEYS; i++) {
 		config_key_clear(c, &config_keys[i]);
 		if (config_keys[i].type == CONFIG_TEXT)

@@ -63,6 +63,22 @@ struct config_interface {
 	char *filter; /* pcap expression, or NULL */
 };
 
+/* What a flow exporter does not say of itself. */
+struct config_exporter {
+	struct config_prefix from;   /* an address or a prefix */
+	char *name;                  /* for people; NULL: the address */
+	unsigned int sampling;       /* 1 in n, instead of what it says; 0: believe it */
+	int line;
+};
+
+/* The archive of flow records; dir NULL: none is kept. */
+struct config_archive {
+	char *dir, *hook;            /* hook: a program that gets each finished file's path */
+	unsigned int interval_s, nesting, level, sync_s;
+	uint64_t max_bytes;          /* 0: no limit, also below */
+	unsigned int max_count, max_age_s;
+};
+
 struct config_texts {
 	char **text;
 	size_t n;
@@ -103,6 +119,13 @@ struct config {
 	struct config_interface *interface;
 	size_t interfaces_n;
 	struct config_texts geoip, syslog, files;
+	struct config_texts listen;  /* where flow exports are received: "2055", "udp://[::]:2055", "tcp://0.0.0.0:4739" */
+	unsigned int listen_threads; /* receiving threads for each of them */
+	struct config_exporter *exporter;
+	size_t exporters_n;
+	struct config_archive archive;
+	char *queue;                 /* a Redis list of flows to read, or NULL */
+	char *templates;             /* where templates outlive a restart, or NULL */
 	char *key, *alerts, *rules_dir, *html, *stats, *sensor; /* NULL: not given */
 	enum config_input input;
 

@@ -366,6 +366,84 @@ take_width(struct config *c, const struct config_place *at, const char *text)
 		c->width = v;
 }
 
+static void
+take_listen(struct config *c, const struct config_place *at, const char *text)
+{
+	const char *mark = strstr(text, "://"), *rest = mark != NULL ? mark + 3 : text, *port = strrchr(rest, ':');
+	bool known = mark == NULL || strncmp(text, "udp://", 6) == 0 || strncmp(text, "tcp://", 6) == 0;
+	uint64_t n = 0;
+
+	port = port != NULL ? port + 1 : rest;
+	if (!known || units_whole(port, &n) < 0 || n > 65535)
+		(void)refuse(c, at, text, "a place to listen", "such as 2055, 0.0.0.0:2055, \"[::1]:9995\" or tcp://0.0.0.0:4739");
+	else
+		add_text(c, at, text, &c->listen);
+}
+
+static void
+take_listen_threads(struct config *c, const struct config_place *at, const char *text)
+{
+	take_whole(c, at, text, 1, 64, &c->listen_threads);
+}
+
+static void
+take_queue(struct config *c, const struct config_place *at, const char *text)
+{
+	if (strncmp(text, "redis://", 8) != 0 && strncmp(text, "unix://", 7) != 0)
+		(void)refuse(c, at, text, "a queue", "such as redis://127.0.0.1:6379 or unix:///run/redis.sock");
+	else
+		take_text(c, at, text, &c->queue);
+}
+
+static void
+take_archive_dir(struct config *c, const struct config_place *at, const char *text)
+{
+	take_text(c, at, text, &c->archive.dir);
+}
+
+static void
+take_archive_interval(struct config *c, const struct config_place *at, const char *text)
+{
+	take_whole_seconds(c, at, text, 86400, &c->archive.interval_s);
+}
+
+static void
+take_archive_nesting(struct config *c, const struct config_place *at, const char *text)
+{
+	take_whole(c, at, text, 0, 3, &c->archive.nesting);
+}
+
+static void
+take_archive_level(struct config *c, const struct config_place *at, const char *text)
+{
+	take_whole(c, at, text, 0, 19, &c->archive.level);
+}
+
+static void
+take_archive_sync(struct config *c, const struct config_place *at, const char *text)
+{
+	take_whole_seconds(c, at, text, 86400, &c->archive.sync_s);
+}
+
+static void
+take_archive_size(struct config *c, const struct config_place *at, const char *text)
+{
+	if (units_size(text, &c->archive.max_bytes) < 0)
+		(void)refuse(c, at, text, "a size", UNITS_SIZE_FORM);
+}
+
+static void
+take_archive_count(struct config *c, const struct config_place *at, const char *text)
+{
+	take_whole(c, at, text, 1, 100000000, &c->archive.max_count);
+}
+
+static void
+take_archive_age(struct config *c, const struct config_place *at, const char *text)
+{
+	take_whole_seconds(c, at, text, 365 * 86400, &c->archive.max_age_s);
+}
+
 #define AT(field) offsetof(struct config, field)
 
 const struct config_key config_keys[CONFIG_KEYS] = {
@@ -375,6 +453,21 @@ const struct config_key config_keys[CONFIG_KEYS] = {
 	{"groups", CONFIG_MAPS, CONFIG_OWN, 0, NULL, NULL},
 	{"detectors", CONFIG_MAPS, CONFIG_OWN, 0, NULL, NULL},
 	{"interfaces", CONFIG_LIST, CONFIG_OWN, 0, take_interface, clear_interfaces},
+	{"listen", CONFIG_LIST, CONFIG_TEXTS, AT(listen), take_listen, NULL},
+	{"listen-threads", CONFIG_ONE, CONFIG_OWN, 0, take_listen_threads, NULL},
+	{"exporters", CONFIG_MAPS, CONFIG_OWN, 0, NULL, NULL},
+	{"queue", CONFIG_ONE, CONFIG_TEXT, AT(queue), take_queue, NULL},
+	{"templates", CONFIG_ONE, CONFIG_TEXT, AT(templates), NULL, NULL},
+	{"archive", CONFIG_ONE, CONFIG_TEXT, AT(archive.dir), NULL, NULL},
+	{"archive.dir", CONFIG_ONE, CONFIG_OWN, 0, take_archive_dir, NULL},
+	{"archive.interval", CONFIG_ONE, CONFIG_OWN, 0, take_archive_interval, NULL},
+	{"archive.nesting", CONFIG_ONE, CONFIG_OWN, 0, take_archive_nesting, NULL},
+	{"archive.level", CONFIG_ONE, CONFIG_OWN, 0, take_archive_level, NULL},
+	{"archive.sync", CONFIG_ONE, CONFIG_OWN, 0, take_archive_sync, NULL},
+	{"archive.max-size", CONFIG_ONE, CONFIG_OWN, 0, take_archive_size, NULL},
+	{"archive.max-count", CONFIG_ONE, CONFIG_OWN, 0, take_archive_count, NULL},
+	{"archive.max-age", CONFIG_ONE, CONFIG_OWN, 0, take_archive_age, NULL},
+	{"archive.hook", CONFIG_ONE, CONFIG_TEXT, AT(archive.hook), NULL, NULL},
 	{"files", CONFIG_LIST, CONFIG_TEXTS, AT(files), NULL, NULL},
 	{"input", CONFIG_ONE, CONFIG_OWN, 0, take_input, NULL},
 	{"geoip", CONFIG_LIST, CONFIG_TEXTS, AT(geoip), NULL, NULL},

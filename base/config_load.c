@@ -21,6 +21,7 @@ struct walk {
 	struct config_link *link;
 	struct config_group *group;
 	struct config_interface *interface;
+	struct config_exporter *exporter;
 	struct config_setting **settings; /* the array being filled, its length, its kind */
 	size_t *settings_n;
 	const char *kind;
@@ -474,6 +475,49 @@ take_interface(struct walk *w, const yaml_node_t *item, const char *key)
 	more[c->interfaces_n++] = one;
 }
 
+static const char *const exporter_keys[] = {"address", "name", "sampling"};
+
+static void
+take_exporter_pair(struct walk *w, int i, const yaml_node_t *key, const yaml_node_t *value)
+{
+	struct config_place at = place(w, value, exporter_keys[i]);
+	const char *text = scalar(w, value, exporter_keys[i]);
+	uint64_t n;
+
+	(void)key;
+	if (text == NULL)
+		return;
+	if (i == 0) {
+		w->exporter->from.line = config_take_prefix(w->c, &at, text, &w->exporter->from.prefix) == 0 ? at.line : 0;
+	} else if (i == 1) {
+		(void)config_take_name(w->c, &at, text, &w->exporter->name);
+	} else if (units_whole(text, &n) < 0 || n < 1 || n > 1000000) {
+		config_problem(w->c, &at, "1000 for one packet in a thousand", "must be a whole number from 1 to 1000000");
+	} else {
+		w->exporter->sampling = (unsigned int)n;
+	}
+}
+
+static void
+take_exporter(struct walk *w, const yaml_node_t *item, const char *key)
+{
+	struct config *c = w->c;
+	struct config_place at = place(w, item, key);
+	struct config_exporter *more;
+
+	if (!map_fits(w, item, key, c->exporters_n))
+		return;
+	more = config_grow(c, &at, c->exporter, c->exporters_n, sizeof(*more));
+	if (more == NULL)
+		return;
+	c->exporter = more;
+	w->exporter = &more[c->exporters_n++];
+	*w->exporter = (struct config_exporter){.line = at.line};
+	walk_mapping(w, item, "an exporter", exporter_keys, 3, take_exporter_pair);
+	if (w->exporter->from.line == 0)
+		config_problem(c, &at, "such as address: 192.0.2.1", "an exporter needs an address");
+}
+
 /* --- the top ----------------------------------------------------------------------------------- */
 
 static void
@@ -487,18 +531,33 @@ take_list_item(struct walk *w, const yaml_node_t *item, const char *key)
 }
 
 static const char *const policy_keys[] = {"queries", "seconds", "ttl", "list-size"};
+static const char *const archive_keys[] = {"dir", "interval", "nesting", "level", "sync", "max-size", "max-count", "max-age", "hook"};
+
+/* "policy: {ttl: 1h}" is the key policy.ttl */
+static void
+take_inner_pair(struct walk *w, const char *outer, const char *inner, const yaml_node_t *value)
+{
+	char name[32];
+	int k;
+
+	snprintf(name, sizeof(name), "%s.%s", outer, inner);
+	k = config_key_find(name);
+	w->c->in_file |= UINT64_C(1) << k;
+	take_list_item(w, value, config_keys[k].name);
+}
 
 static void
 take_policy_pair(struct walk *w, int i, const yaml_node_t *key, const yaml_node_t *value)
 {
-	char name[24];
-	int k;
-
 	(void)key;
-	snprintf(name, sizeof(name), "policy.%s", policy_keys[i]);
-	k = config_key_find(name);
-	w->c->in_file |= UINT64_C(1) << k;
-	take_list_item(w, value, config_keys[k].name);
+	take_inner_pair(w, "policy", policy_keys[i], value);
+}
+
+static void
+take_archive_pair(struct walk *w, int i, const yaml_node_t *key, const yaml_node_t *value)
+{
+	(void)key;
+	take_inner_pair(w, "archive", archive_keys[i], value);
 }
 
 static void
@@ -521,6 +580,13 @@ take_top_pair(struct walk *w, int i, const yaml_node_t *key, const yaml_node_t *
 		walk_items(w, value, k->name, take_interface);
 	} else if (strcmp(k->name, "policy") == 0 && value->type == YAML_MAPPING_NODE) {
 		walk_mapping(w, value, "the policy", policy_keys, 4, take_policy_pair);
+	} else if (strcmp(k->name, "archive") == 0 && value->type == YAML_MAPPING_NODE) {
+		walk_mapping(w, value, "the archive", archive_keys, 9, take_archive_pair);
+		if (c->archive.dir == NULL)
+			config_problem(c, &(struct config_place){c->file, (int)value->start_mark.line + 1, "archive"}, "", "%s", "needs a dir");
+	} else if (strcmp(k->name, "exporters") == 0) {
+		if (!is_null(value))
+			walk_items(w, value, k->name, take_exporter);
 	} else if (k->shape == CONFIG_ONE) {
 		take_list_item(w, value, k->name);
 	} else {

@@ -2,6 +2,7 @@
  * text loads to the same configuration and shows the defaults all the same.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/config.h"
@@ -206,6 +207,68 @@ put_policy(const struct config *c, struct buf *out)
 }
 
 static void
+put_exporters(const struct config *c, struct buf *out)
+{
+	char text[PREFIX_TEXT];
+
+	put_key(c, out, "exporters");
+	buf_str(out, c->exporters_n == 0 ? " []\n" : "\n");
+	for (size_t i = 0; i < c->exporters_n; i++) {
+		const struct config_exporter *e = &c->exporter[i];
+
+		buf_printf(out, "  - address: \"%s\"\n", prefix_text(&e->from.prefix, text));
+		if (e->name != NULL) {
+			buf_str(out, "    name: ");
+			put_text(out, e->name);
+			buf_char(out, '\n');
+		}
+		if (e->sampling > 0)
+			buf_printf(out, "    sampling: %u\n", e->sampling);
+		else
+			buf_str(out, "    # sampling: what it says\n");
+	}
+}
+
+/* One line of a mapping inside: a comment when it was not given. */
+static void
+put_inner(const struct config *c, struct buf *out, const char *key, const char *value)
+{
+	buf_printf(out, "  %s%s: %s\n", config_given(c, key) ? "" : "# ", strchr(key, '.') + 1, value);
+}
+
+static void
+put_archive(const struct config *c, struct buf *out)
+{
+	const struct config_archive *a = &c->archive;
+	char text[UNITS_TEXT];
+
+	if (a->dir == NULL) {
+		buf_str(out, "# archive: none\n");
+		return;
+	}
+	buf_str(out, "archive:\n  dir: ");
+	put_text(out, a->dir);
+	buf_char(out, '\n');
+	put_inner(c, out, "archive.interval", units_text(a->interval_s, "s", text));
+	snprintf(text, sizeof(text), "%u", a->nesting);
+	put_inner(c, out, "archive.nesting", text);
+	snprintf(text, sizeof(text), "%u", a->level);
+	put_inner(c, out, "archive.level", text);
+	put_inner(c, out, "archive.sync", units_text(a->sync_s, "s", text));
+	put_inner(c, out, "archive.max-size", a->max_bytes > 0 ? units_text((double)a->max_bytes, "B", text) : "none");
+	snprintf(text, sizeof(text), "%u", a->max_count);
+	put_inner(c, out, "archive.max-count", a->max_count > 0 ? text : "none");
+	put_inner(c, out, "archive.max-age", a->max_age_s > 0 ? units_text(a->max_age_s, "s", text) : "none");
+	if (a->hook != NULL) {
+		buf_str(out, "  hook: ");
+		put_text(out, a->hook);
+		buf_char(out, '\n');
+	} else {
+		buf_str(out, "  # hook: none\n");
+	}
+}
+
+static void
 put_machine(const struct config *c, struct buf *out)
 {
 	static const char *const inputs[] = {"auto", "packets", "exports"};
@@ -241,6 +304,13 @@ config_print(const struct config *c, struct buf *out, config_settings_printer *s
 	put_groups(c, out, settings, ctx);
 	put_detectors(c, out, settings, ctx);
 	put_interfaces(c, out);
+	put_texts(c, out, "listen", &c->listen, "no flow exports are received");
+	put_key(c, out, "listen-threads");
+	buf_printf(out, " %u\n", c->listen_threads);
+	put_exporters(c, out);
+	put_one(c, out, "queue", c->queue, "none");
+	put_one(c, out, "templates", c->templates, "forgotten at the end");
+	put_archive(c, out);
 	put_texts(c, out, "files", &c->files, "");
 	put_texts(c, out, "geoip", &c->geoip, "no countries, no networks in alerts");
 	put_one(c, out, "key", c->key, "none; alerts are signed with an ephemeral one");

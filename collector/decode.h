@@ -15,7 +15,7 @@ enum { DECODE_DEPTH = 16 }; /* headers followed in one packet */
 enum decode_link { /* LINKTYPE_ values, tcpdump.org/linktypes.html */
 	LINK_NULL = 0, LINK_ETHERNET = 1, LINK_PPP = 9, LINK_RAW_BSD = 12, LINK_RAW_OPENBSD = 14,
 	LINK_PPP_HDLC = 50, LINK_PPPOE = 51, LINK_RAW = 101, LINK_C_HDLC = 104, LINK_LOOP = 108,
-	LINK_SLL = 113, LINK_PFLOG = 117, LINK_PPP_PPPD = 166, LINK_IPV4 = 228, LINK_IPV6 = 229,
+	LINK_SLL = 113, LINK_PFLOG = 117, LINK_PPP_PPPD = 166, LINK_MPLS = 219, LINK_IPV4 = 228, LINK_IPV6 = 229,
 	LINK_NFLOG = 239, LINK_SLL2 = 276,
 };
 
@@ -75,7 +75,8 @@ decode_keep_outer(struct decode *d)
 	d->has_outer = true;
 }
 
-/* collector/decode.c: any packet.  *d is zero except for `out`.  d->full: the batch had no room for all
+/* collector/decode.c: any packet.  *d is zero except for `out` and, when p->wirelen is not to be
+ * trusted, `loose`.  d->full: the batch had no room for all
  * of it; d->rejected: what to count, or -1. */
 void decode_general(struct decode *d, const struct raw_packet *p, const uint8_t *data);
 

@@ -5,11 +5,13 @@
 
 #include "base/cursor.h"
 #include "base/err.h"
+#include "collector/sflow.h"
 #include "collector/template.h"
 
 struct export {
 	struct exporters *exporters;
 	struct templates *templates;
+	struct sflow *sflow;
 	uint64_t unknown;
 };
 
@@ -22,7 +24,8 @@ export_new(const struct export_setup *s)
 		return NULL;
 	x->exporters = exporters_new(&s->exporters);
 	x->templates = templates_new(s);
-	if (x->exporters == NULL || x->templates == NULL) {
+	x->sflow = sflow_new(s->exporters.seed);
+	if (x->exporters == NULL || x->templates == NULL || x->sflow == NULL) {
 		export_free(x);
 		return NULL;
 	}
@@ -34,6 +37,7 @@ export_free(struct export *x)
 {
 	if (x == NULL)
 		return;
+	sflow_free(x->sflow);
 	templates_free(x->templates);
 	exporters_free(x->exporters);
 	free(x);
@@ -49,6 +53,12 @@ struct templates *
 export_templates(struct export *x)
 {
 	return x->templates;
+}
+
+struct sflow *
+export_sflow(struct export *x)
+{
+	return x->sflow;
 }
 
 uint64_t

@@ -45,6 +45,8 @@ bool export_plausible(const uint8_t *p, size_t n);
 
 struct templates;
 struct templates *export_templates(struct export *x);
+struct sflow;
+struct sflow *export_sflow(struct export *x);
 
 /* The number of flows appended (0 for a bad datagram, counted for its exporter). */
 int netflow_decode(struct export *x, const struct export_from *from, const uint8_t *p, size_t n, struct flow_batch *out);

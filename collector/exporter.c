@@ -102,8 +102,11 @@ same_key(const struct exporter_key *a, const struct exporter_key *b)
 static struct exporter *
 shared(struct exporters *e)
 {
+	struct exporter *x = row(e, e->n - 1);
+
 	e->full++;
-	return row(e, e->n - 1);
+	x->shared = true;
+	return x;
 }
 
 static void
@@ -195,6 +198,13 @@ sequence_remember(struct exporter *e, uint32_t got)
 		e->recent_n++;
 }
 
+static void
+sequence_hole(struct exporter *e, uint32_t from, uint32_t n)
+{
+	e->sequence_hole[e->hole_at] = (struct exporter_hole){from, n};
+	e->hole_at = (uint8_t)((e->hole_at + 1) % EXPORTER_HOLES);
+}
+
 /* Takes units back that were counted as lost; false: there is no gap at `got`. */
 static bool
 sequence_fill_hole(struct exporter *e, uint32_t got, uint32_t step)
@@ -208,11 +218,10 @@ sequence_fill_hole(struct exporter *e, uint32_t got, uint32_t step)
 		if (step > h->n - at)
 			step = h->n - at;
 		e->count[EXPORTER_LOST] -= step;
-		/* the longer of the two rests stays open */
 		behind = h->n - at - step;
-		if (behind > at)
-			h->from = got + step;
-		h->n = behind > at ? behind : at;
+		h->n = at;
+		if (behind > 0)
+			sequence_hole(e, got + step, behind);
 		return true;
 	}
 	return false;
@@ -251,6 +260,8 @@ exporter_sequence(struct exporter *e, uint32_t got, uint32_t step, uint32_t rese
 {
 	uint32_t ahead = got - e->sequence, behind = e->sequence - got;
 
+	if (e->shared)
+		return; /* the numbers of several make none */
 	if (!e->sequence_known) {
 		sequence_begin(e, got, step);
 		return;
@@ -266,8 +277,7 @@ exporter_sequence(struct exporter *e, uint32_t got, uint32_t step, uint32_t rese
 	}
 	if (ahead > 0) {
 		e->count[EXPORTER_LOST] += ahead;
-		e->sequence_hole[e->hole_at] = (struct exporter_hole){e->sequence, ahead};
-		e->hole_at = (uint8_t)((e->hole_at + 1) % EXPORTER_HOLES);
+		sequence_hole(e, e->sequence, ahead);
 	}
 	e->restart_known = false;
 	e->sequence = got + step;
@@ -298,6 +308,10 @@ exporter_clock(struct exporter *e, int64_t header_ns, int64_t seen_ns)
 	e->last_ns = seen_ns;
 	if (header_ns <= 0 || seen_ns <= 0)
 		return;
+	if (e->shared) {
+		e->clock_n = 0; /* each datagram for itself */
+		e->clock_offset_ns = 0;
+	}
 	e->clock_seen_ns[e->clock_n % EXPORTER_CLOCKS] = differs;
 	if (++e->clock_n == 2 * EXPORTER_CLOCKS)
 		e->clock_n = EXPORTER_CLOCKS;
@@ -317,27 +331,33 @@ exporter_clock(struct exporter *e, int64_t header_ns, int64_t seen_ns)
 		e->clock_offset_ns = differs;
 }
 
+/* An end so much after our own clock (before it: wrapped). */
+static bool
+believable_end(uint64_t early)
+{
+	return -early <= (uint64_t)EXPORTER_AGE_MAX_NS || early <= (uint64_t)EXPORTER_CLOCK_AGREES_NS;
+}
+
 void
 exporter_times_repair(struct exporter *e, int64_t *start_ns, int64_t *end_ns, int64_t seen_ns)
 {
 	uint64_t lasts = (uint64_t)*end_ns - (uint64_t)*start_ns;
-	uint64_t early = (uint64_t)*end_ns + (uint64_t)e->clock_offset_ns - (uint64_t)seen_ns;
+	uint64_t plain = (uint64_t)*end_ns - (uint64_t)seen_ns, early = plain + (uint64_t)e->clock_offset_ns;
 	bool repaired = false;
 
 	if (lasts > (uint64_t)EXPORTER_LASTS_MAX_NS) {
 		lasts = (uint64_t)(e->active_ns < EXPORTER_LASTS_GUESS_NS ? e->active_ns : EXPORTER_LASTS_GUESS_NS);
 		repaired = true;
 	}
-	/* `early` after our clock: within the tolerance no mistake, but no time to come either */
-	if (-early <= (uint64_t)EXPORTER_AGE_MAX_NS) {
-		*end_ns = (int64_t)((uint64_t)seen_ns + early);
-	} else {
-		repaired |= early > (uint64_t)EXPORTER_CLOCK_AGREES_NS;
-		*end_ns = seen_ns;
+	if (!believable_end(early)) {
+		early = believable_end(plain) ? plain : 0;
+		repaired = true;
 	}
+	/* within the tolerance after our clock is no mistake, but no time to come either */
+	*end_ns = -early <= (uint64_t)EXPORTER_AGE_MAX_NS ? (int64_t)((uint64_t)seen_ns + early) : seen_ns;
 	*start_ns = *end_ns - (int64_t)lasts;
 	if (repaired)
 		e->count[EXPORTER_TIME_REPAIRED]++;
 	else if ((int64_t)lasts > e->active_ns)
-		e->active_ns = (int64_t)lasts;
+		exporter_active(e, (int64_t)lasts);
 }

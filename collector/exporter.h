@@ -44,7 +44,7 @@ enum exporter_count {
 	EXPORTER_WAITED,         /* data sets that came before their template and were decoded later */
 	EXPORTER_NO_TEMPLATE,    /* and those that never were, or found no room to wait */
 	EXPORTER_IGNORED,        /* records without addresses or counters: nothing for flow analysis */
-	EXPORTER_TIME_REPAIRED,  /* records whose times could not be: see exporter_times */
+	EXPORTER_TIME_REPAIRED,  /* records with times that could not be: see below */
 	EXPORTER_SAMPLING_CHANGED,
 	EXPORTER_COUNTERS,       /* interface counter samples (sFlow) */
 	EXPORTER_DROPPED,        /* what the exporter itself says it lost */
@@ -70,6 +70,7 @@ struct exporter {
 	uint32_t sequence_restart; /* would follow, had the exporter begun anew with the latest odd number */
 	uint8_t recent_n, recent_at, hole_at;
 	bool restart_known;
+	bool shared;              /* the last row of a full table: of several exporters, without sequence and clock */
 	int64_t first_ns, last_ns; /* when it was heard; 0: never */
 	int64_t clock_offset_ns;  /* to be added to its times; 0 while it agrees with ours */
 	int64_t active_ns;        /* the longest record it sent: its active timeout, as far as seen */
@@ -131,7 +132,8 @@ exporter_scale(const struct exporter *e)
  *
  * A record is then believed when it ended at most AGE_MAX before it arrived and CLOCK_AGREES after, and lasted at most
  * LASTS_MAX (exporters that report a connection when it is over have no active timeout).  What is not believed is
- * counted in EXPORTER_TIME_REPAIRED: an impossible end becomes seen_ns, an impossible duration becomes the longest
+ * counted in EXPORTER_TIME_REPAIRED: an impossible end is taken without the shift, for only the header may be wrong, and
+ * becomes seen_ns if that is no better; an impossible duration becomes the longest
  * believed one of that exporter, a minute at most, so that a long flow is no burst and a burst no trickle.
  * Never is start > end or end > seen_ns afterwards. */
 #define EXPORTER_CLOCK_AGREES_NS (INT64_C(10) * 1000000000)
@@ -139,6 +141,14 @@ exporter_scale(const struct exporter *e)
 #define EXPORTER_AGE_MAX_NS      (INT64_C(7200) * 1000000000)
 #define EXPORTER_LASTS_MAX_NS    (INT64_C(86400) * 1000000000)
 #define EXPORTER_LASTS_GUESS_NS  (INT64_C(60) * 1000000000)
+#define EXPORTER_ACTIVE_MAX_NS   (INT64_C(7200) * 1000000000)
+
+/* Takes note of a record longer than any before; active_ns stays at what may be an active timeout. */
+static inline void
+exporter_active(struct exporter *e, int64_t lasts_ns)
+{
+	e->active_ns = lasts_ns < EXPORTER_ACTIVE_MAX_NS ? lasts_ns : EXPORTER_ACTIVE_MAX_NS;
+}
 
 /* Once a datagram, before its records.  `header_ns`: the exporter's own time of export; 0 or less: it has none. */
 void exporter_clock(struct exporter *e, int64_t header_ns, int64_t seen_ns);
@@ -157,7 +167,7 @@ exporter_times(struct exporter *e, int64_t *start_ns, int64_t *end_ns, int64_t s
 		*end_ns = (int64_t)end;
 		*start_ns = (int64_t)(end - lasts);
 		if ((int64_t)lasts > e->active_ns)
-			e->active_ns = (int64_t)lasts;
+			exporter_active(e, (int64_t)lasts);
 	} else {
 		exporter_times_repair(e, start_ns, end_ns, seen_ns);
 	}

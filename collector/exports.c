@@ -2,7 +2,8 @@
  *
  * The readers of captures know nothing of this: source_read passes their blocks through here.  Without being told, a
  * capture is one of exports when its first packets are: each one in turn speaks for or against, a clear lead ends it,
- * so the answer depends on the packets alone and not on how a pipe cut them into blocks.
+ * so the answer depends on the packets alone and not on how a pipe cut them into blocks.  (What comes ahead of the
+ * first datagram may leave a slow pipe as packets.)
  *
  * UDP payloads are datagrams as they are; IPFIX over TCP is put together per connection from segments in order.
  * What is neither, and did not go to a port where datagrams went before, is no export traffic and passed over.
@@ -129,6 +130,29 @@ message_start(const uint8_t *p, size_t n)
 	    set_length + 16 <= length;
 }
 
+static bool
+known_port(const struct exports *x, unsigned int port)
+{
+	return (x->port[port / 8] >> port % 8 & 1) != 0;
+}
+
+/* Sound by its lengths, or where datagrams go and at least of a known version: a damaged one. */
+static bool
+looks_exported(const struct exports *x, const struct payload *pl)
+{
+	struct cursor c = cursor_view(pl->p, pl->n);
+
+	if (export_plausible(pl->p, pl->n))
+		return true;
+	if (!known_port(x, pl->flow.dport))
+		return false;
+	switch (cursor_u16(&c)) {
+	case EXPORT_V1: case EXPORT_V5: case EXPORT_V6: case EXPORT_V7: case EXPORT_V9: case EXPORT_IPFIX: return true;
+	case 0: return cursor_u16(&c) == 5;
+	default: return false;
+	}
+}
+
 /* --- what kind of capture -------------------------------------------------------------------------------- */
 
 static void
@@ -143,7 +167,7 @@ look_at(struct exports *x, const struct block *b, size_t i)
 		x->for_packets++;
 		break;
 	case CARRIES_UDP:
-		if (export_plausible(pl.p, pl.n))
+		if (looks_exported(x, &pl))
 			x->for_exports++;
 		else
 			x->for_packets++;
@@ -249,12 +273,6 @@ trouble(struct source *s, const struct block *b, size_t i, enum trouble what)
 	s->exports->told[what] = true;
 }
 
-static bool
-known_port(const struct exports *x, unsigned int port)
-{
-	return (x->port[port / 8] >> port % 8 & 1) != 0;
-}
-
 static void
 take_datagram(struct source *s, struct block *b, const struct payload *pl, int64_t seen_ns)
 {
@@ -328,17 +346,18 @@ static void
 take_segment(struct source *s, struct block *b, size_t i, struct payload *pl)
 {
 	struct stream *st = stream_of(s->exports, pl);
-	uint32_t ahead;
+	uint32_t ahead, again;
 
 	if (st == NULL)
 		return;
 	st->used = s->exports->packets + i + 1;
 	ahead = pl->sequence - st->next;
 	if (ahead > INT32_MAX) { /* sent again, perhaps with more behind it */
-		if (-ahead >= pl->n)
+		again = st->next - pl->sequence;
+		if (again >= pl->n)
 			return;
-		pl->p += -ahead;
-		pl->n -= -ahead;
+		pl->p += again;
+		pl->n -= again;
 	} else if (ahead > 0) {
 		trouble(s, b, i, TROUBLE_GAP);
 		st->n = 0;

@@ -102,6 +102,10 @@ void flow_batch_done(struct flow_batch *b);
  * cleared, n not raised: fill flow[n], and extra[n] when extra is not NULL, then n++.  NULL: no room, counted by the caller. */
 enum { FLOW_BATCH_MAX = 1 << 20 };
 struct flow *flow_batch_room(struct flow_batch *b);
+/* For sampled packets, which may bring views: room for `n` more flows and as many more views, growing both.  Views
+ * move, and the batch's flows are made to follow; nobody else may hold on to one meanwhile.  0, ERR_NOMEM, or
+ * ERR_FULL at FLOW_BATCH_MAX. */
+int flow_batch_reserve(struct flow_batch *b, size_t n);
 /* Has extras kept from now on; 0 or ERR_NOMEM.  On an empty batch. */
 int flow_batch_want_extra(struct flow_batch *b);
 

@@ -269,6 +269,7 @@ decode_link_first(struct decode *d, unsigned int link)
 	case LINK_C_HDLC: return skip_to_ethertype(d, 2);
 	case LINK_PPP_PPPD: return pppd(d);
 	case LINK_PPPOE: return STEP_PPPOE;
+	case LINK_MPLS: return STEP_MPLS;
 	case LINK_PFLOG: return pflog(d);
 	case LINK_NFLOG: return nflog(d);
 	default: return decode_reject(REJECT_LINK_TYPE);

@@ -38,13 +38,18 @@ struct source {
 	atomic_bool stopped;    /* set from a signal handler or another thread */
 	uint8_t *carry;
 	size_t carry_n, carry_cap;
-	uint64_t offset;        /* bytes read so far */
+	uint64_t offset;        /* bytes read so far; of compressed input, decompressed ones */
+	struct unpack *unpack;  /* NULL: the input is not compressed */
+	bool unpack_told;       /* its damage */
 	uint64_t total;
 	uint64_t packets;       /* delivered so far; records, where the format has those */
 	struct export *export;  /* never NULL */
 	bool own_export;
 	bool packets_only;      /* blocks go out as the format reads them */
 	struct exports *exports; /* collector/exports.c; NULL: not needed so far */
+	void (*tap)(void *ctx, const struct block *b);
+	void *tap_ctx;
+	struct order *order;    /* collector/order.c; NULL: not needed so far */
 	uint64_t damaged, kernel_drops;
 };
 
@@ -59,9 +64,13 @@ source_head(const struct source *s, size_t *n)
 	return s->carry;
 }
 
+/* Whether some format recognizes a file that begins so. */
+bool source_known(const uint8_t *head, size_t n);
 /* Drops n bytes of the head: a file header. */
 void source_skip_head(struct source *s, size_t n);
 
+/* Empties the block: for records that a format still holds itself.  0 or ERR_NOMEM. */
+int source_empty(struct source *s, struct block *b);
 /* Empties the block, then fills it: a file on disk up to the block's size, a pipe until `want` bytes
  * are there.  Fewer than `want` only at the end (s->eof).  0, ERR_EOF when nothing at all is left,
  * ERR_IO, ERR_NOMEM. */
@@ -73,6 +82,10 @@ uint64_t source_offset(const struct source *s, const struct block *b, size_t at)
 /* Tells and counts a damaged place. */
 void source_damage(struct source *s, uint64_t offset, const char *reason);
 
+/* Makes an empty block hold `want` bytes; 0 or ERR_NOMEM. */
+int source_reserve(struct block *b, size_t want);
+/* State of a listener, or NULL and why. */
+void *listen_open(struct source *s, const struct source_listen *list, size_t n, char *why, size_t why_size);
 /* State of a live capture, or NULL and why. */
 void *live_open(const struct source_live *list, size_t n, int stop_fd, char *why, size_t why_size);
 
@@ -81,7 +94,14 @@ void *live_open(const struct source_live *list, size_t n, int stop_fd, char *why
 int exports_read(struct source *s, struct block *b);
 void exports_free(struct exports *x);
 
-extern const struct source_format pcapfile_format, pcapng_format, live_format;
+/* The sources behind a source_open_multi; 0 for other sources. */
+size_t multi_members(const struct source *s, struct source **out, size_t max);
+/* Blocks of records in the order of time, from what `read` delivers; results as source_read. */
+int order_read(struct source *s, struct block *b, int (*read)(struct source *s, struct block *b));
+void order_free(struct order *o);
+
+extern const struct source_format pcapfile_format, pcapng_format, live_format, listen_format;
+extern const struct source_format flowtools_format, nfcapd_format;
 extern const struct source_format racsv_format, flowcsv_format, flowjson_format;
 
 #endif

@@ -12,11 +12,14 @@
 #include "base/err.h"
 #include "collector/export.h"
 #include "collector/reader.h"
+#include "collector/unpack.h"
 
 /* Tried in this order; the first whose probe agrees is it. */
 static const struct source_format *const formats[] = {
 	&pcapfile_format,
 	&pcapng_format,
+	&flowtools_format,
+	&nfcapd_format,
 	&flowcsv_format,
 	&flowjson_format,
 	&racsv_format,
@@ -47,8 +50,8 @@ block_done(struct block *b)
 }
 
 /* Content is not kept: only an empty block grows. */
-static int
-block_reserve(struct block *b, size_t want)
+int
+source_reserve(struct block *b, size_t want)
 {
 	uint8_t *p;
 
@@ -85,19 +88,57 @@ read_some(struct source *s, uint8_t *to, size_t n)
 	}
 }
 
-int
-source_fill(struct source *s, struct block *b, size_t want)
+static ssize_t
+read_packed(void *ctx, uint8_t *to, size_t n)
 {
-	int err;
+	return read_some(ctx, to, n);
+}
 
+static void
+tell_unpack(struct source *s)
+{
+	const char *reason = s->unpack != NULL ? unpack_damage(s->unpack) : NULL;
+
+	/* while it is being opened, the reason is why that failed */
+	if (reason == NULL || s->unpack_told || s->format == NULL)
+		return;
+	s->unpack_told = true;
+	source_damage(s, unpack_done(s->unpack), reason);
+}
+
+/* The input's bytes, decompressed where they are compressed; 0 at the end, -1 for a failure. */
+static ssize_t
+read_bytes(struct source *s, uint8_t *to, size_t n)
+{
+	ssize_t got;
+
+	if (s->unpack == NULL)
+		return read_some(s, to, n);
+	got = unpack_read(s->unpack, to, n);
+	if (got == 0)
+		tell_unpack(s);
+	return got;
+}
+
+int
+source_empty(struct source *s, struct block *b)
+{
 	b->n = b->size = 0;
 	b->now_ns = 0;
 	flow_batch_reset(&b->flows);
-	if (s->ev.want_extra && flow_batch_want_extra(&b->flows) < 0)
-		return ERR_NOMEM;
+	return s->ev.want_extra ? flow_batch_want_extra(&b->flows) : 0;
+}
+
+int
+source_fill(struct source *s, struct block *b, size_t want)
+{
+	int err = source_empty(s, b);
+
+	if (err != 0)
+		return err;
 	if (want < s->carry_n + 1)
 		want = s->carry_n + 1;
-	err = block_reserve(b, want);
+	err = source_reserve(b, want);
 	if (err != 0)
 		return err;
 	if (s->carry_n > 0)
@@ -107,7 +148,7 @@ source_fill(struct source *s, struct block *b, size_t want)
 	if (s->regular)
 		want = b->cap;
 	while (!s->eof && b->size < want) {
-		ssize_t got = read_some(s, b->data + b->size, b->cap - b->size);
+		ssize_t got = read_bytes(s, b->data + b->size, b->cap - b->size);
 
 		if (got <= 0) {
 			s->eof = true;
@@ -182,7 +223,7 @@ source_new(const char *name, const struct source_events *ev)
 	s->packets_only = s->ev.reading == READ_PACKETS;
 	s->export = s->ev.export;
 	if (s->export == NULL) {
-		s->export = export_new(&(struct export_setup){0});
+		s->export = export_new(s->ev.export_setup != NULL ? s->ev.export_setup : &(struct export_setup){0});
 		s->own_export = true;
 	}
 	if (s->name == NULL || s->stop_fd < 0 || s->export == NULL) {
@@ -195,12 +236,9 @@ source_new(const char *name, const struct source_events *ev)
 static int
 read_head(struct source *s)
 {
-	s->carry = malloc(SOURCE_HEAD);
-	if (s->carry == NULL)
-		return ERR_NOMEM;
-	s->carry_cap = SOURCE_HEAD;
+	s->carry_n = 0;
 	while (!s->eof && s->carry_n < SOURCE_HEAD) {
-		ssize_t got = read_some(s, s->carry + s->carry_n, SOURCE_HEAD - s->carry_n);
+		ssize_t got = read_bytes(s, s->carry + s->carry_n, SOURCE_HEAD - s->carry_n);
 
 		if (got < 0)
 			return ERR_IO;
@@ -215,20 +253,46 @@ read_head(struct source *s)
 	return 0;
 }
 
+/* The head may be that of a compressed stream: then the head of what is inside takes its place. */
+static int
+open_packed(struct source *s, char *why, size_t why_size)
+{
+	enum unpack_kind kind = unpack_probe(s->carry, s->carry_n);
+
+	if (kind == UNPACK_NONE)
+		return 0;
+	if (!unpack_built(kind)) {
+		snprintf(why, why_size, "%s: compressed with %s, which this damp was built without", s->name, unpack_name(kind));
+		return ERR_UNSUPPORTED;
+	}
+	s->unpack = unpack_new(kind, s->carry, s->carry_n, read_packed, s);
+	if (s->unpack == NULL) {
+		snprintf(why, why_size, "%s: out of memory", s->name);
+		return ERR_NOMEM;
+	}
+	s->eof = false;
+	if (read_head(s) != 0) {
+		snprintf(why, why_size, "%s: %s", s->name, strerror(errno));
+		return ERR_IO;
+	}
+	if (s->carry_n == 0 && unpack_damage(s->unpack) != NULL) {
+		snprintf(why, why_size, "%s: %s (%s)", s->name, unpack_damage(s->unpack), unpack_name(kind));
+		return ERR_MALFORMED;
+	}
+	return 0;
+}
+
 static void
 unknown_format(const struct source *s, char *why, size_t why_size)
 {
 	const uint8_t *p = s->carry;
+	const char *inside = s->unpack != NULL ? " inside its compression" : "";
 
 	if (s->carry_n == 0)
-		snprintf(why, why_size, "%s: the input is empty", s->name);
-	else if (s->carry_n >= 2 && p[0] == 0x1f && p[1] == 0x8b)
-		snprintf(why, why_size, "%s: compressed with gzip; decompress it first", s->name);
-	else if (s->carry_n >= 4 && memcmp(p, "\x28\xb5\x2f\xfd", 4) == 0)
-		snprintf(why, why_size, "%s: compressed with zstd; decompress it first", s->name);
+		snprintf(why, why_size, "%s: the input is empty%s", s->name, inside);
 	else
-		snprintf(why, why_size, "%s: not a capture or flow file (it starts with %02x %02x %02x %02x)", s->name, p[0],
-		    s->carry_n > 1 ? p[1] : 0, s->carry_n > 2 ? p[2] : 0, s->carry_n > 3 ? p[3] : 0);
+		snprintf(why, why_size, "%s: not a capture or flow file%s (it starts with %02x %02x %02x %02x)", s->name, inside,
+		    p[0], s->carry_n > 1 ? p[1] : 0, s->carry_n > 2 ? p[2] : 0, s->carry_n > 3 ? p[3] : 0);
 }
 
 static int
@@ -246,7 +310,27 @@ open_input(struct source *s, const char *path)
 	s->regular = S_ISREG(st.st_mode);
 	if (s->regular)
 		s->total = (uint64_t)st.st_size;
+	s->carry = malloc(SOURCE_HEAD);
+	if (s->carry == NULL)
+		return ERR_NOMEM;
+	s->carry_cap = SOURCE_HEAD;
 	return read_head(s);
+}
+
+static const struct source_format *
+format_of(const uint8_t *head, size_t n)
+{
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		if (formats[i]->probe(head, n))
+			return formats[i];
+	}
+	return NULL;
+}
+
+bool
+source_known(const uint8_t *head, size_t n)
+{
+	return format_of(head, n < SOURCE_HEAD ? n : SOURCE_HEAD) != NULL;
 }
 
 struct source *
@@ -264,12 +348,13 @@ source_open_file(const char *path, const struct source_events *ev, char *why, si
 		snprintf(why, why_size, "%s: %s", s->name, err == ERR_IO ? strerror(errno) : err_text(err));
 		goto fail;
 	}
-	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-		if (!formats[i]->probe(s->carry, s->carry_n))
-			continue;
-		s->format = formats[i];
+	if (open_packed(s, why, why_size) != 0)
+		goto fail;
+	s->format = format_of(s->carry, s->carry_n);
+	if (s->format != NULL) {
 		if (s->format->open(s, why, why_size) != 0)
 			goto fail;
+		tell_unpack(s); /* a short file may have ended with its head */
 		return s;
 	}
 	unknown_format(s, why, why_size);
@@ -297,12 +382,36 @@ source_open_live(const struct source_live *list, size_t n, const struct source_e
 	return s;
 }
 
+struct source *
+source_open_listen(const struct source_listen *list, size_t n, const struct source_events *ev, char *why, size_t why_size)
+{
+	struct source *s = source_new(n > 0 ? list[0].address : "listener", ev);
+
+	if (s == NULL) {
+		snprintf(why, why_size, "%s: out of memory", n > 0 ? list[0].address : "listener");
+		return NULL;
+	}
+	s->state = listen_open(s, list, n, why, why_size);
+	s->format = &listen_format;
+	s->packets_only = true; /* flows already */
+	if (s->state == NULL) {
+		source_close(s);
+		return NULL;
+	}
+	return s;
+}
+
 void
 source_stop(struct source *s)
 {
 	static const uint64_t one = 1;
 	int saved = errno;
 
+	struct source *member[SOURCE_MULTI_MAX];
+	size_t n = multi_members(s, member, SOURCE_MULTI_MAX);
+
+	for (size_t i = 0; i < n; i++)
+		source_stop(member[i]);
 	s->stopped = true;
 	/* wakes a poll; should it fail, a live read still ends at its time-out */
 	while (write(s->stop_fd, &one, sizeof(one)) < 0 && errno == EINTR)
@@ -322,6 +431,8 @@ source_close(struct source *s)
 	if (s->stop_fd >= 0)
 		close(s->stop_fd);
 	exports_free(s->exports);
+	order_free(s->order);
+	unpack_free(s->unpack);
 	if (s->own_export)
 		export_free(s->export);
 	free(s->carry);
@@ -329,19 +440,58 @@ source_close(struct source *s)
 	free(s);
 }
 
+static int
+read_block(struct source *s, struct block *b)
+{
+	return s->packets_only ? s->format->read(s, b) : exports_read(s, b);
+}
+
 int
 source_read(struct source *s, struct block *b)
 {
-	return s->packets_only ? s->format->read(s, b) : exports_read(s, b);
+	/* captures are in order, live sources are what time is */
+	bool sort = s->ev.in_order && s->fd >= 0 && s->format != &pcapfile_format && s->format != &pcapng_format;
+	int n = sort ? order_read(s, b, read_block) : read_block(s, b);
+
+	if (s->tap != NULL && n > 0 && b->flows.n > 0)
+		s->tap(s->tap_ctx, b);
+	return n;
+}
+
+void
+source_tap(struct source *s, void (*tap)(void *ctx, const struct block *b), void *ctx)
+{
+	s->tap = tap;
+	s->tap_ctx = ctx;
+}
+
+/* In bytes of the file, so that a compressed one ends at its size, too. */
+static uint64_t
+progress_done(const struct source *s)
+{
+	if (s->unpack == NULL)
+		return s->offset - s->carry_n;
+	return s->eof && s->carry_n == 0 && s->regular ? s->total : unpack_done(s->unpack);
 }
 
 void
 source_progress(const struct source *s, struct source_progress *p)
 {
+	struct source *member[SOURCE_MULTI_MAX];
+	size_t n = multi_members(s, member, SOURCE_MULTI_MAX);
+
 	*p = (struct source_progress){
-		.done = s->offset - s->carry_n,
+		.done = progress_done(s),
 		.total = s->total,
 		.damaged = s->damaged,
 		.kernel_drops = s->kernel_drops,
 	};
+	for (size_t i = 0; i < n; i++) {
+		struct source_progress one;
+
+		source_progress(member[i], &one);
+		p->done += one.done;
+		p->damaged += one.damaged;
+		p->kernel_drops += one.kernel_drops;
+	}
 }

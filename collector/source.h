@@ -45,6 +45,7 @@ void block_done(struct block *b);
 
 struct source;
 struct export;
+struct export_setup;
 
 enum source_reading {
 	READ_AUTO,    /* a capture full of export datagrams is read as those */
@@ -58,11 +59,15 @@ struct source_events {
 	void *ctx;
 	uint16_t input; /* becomes raw_packet.input of everything this source delivers */
 	enum source_reading reading;
+	bool in_order;         /* files of records: sorted by time, see order.c; not together with want_extra */
 	bool want_extra;       /* keep struct flow_extra beside the flows of records */
 	struct export *export; /* exporters, templates, their counters; NULL: the source makes one of its own */
+	const struct export_setup *export_setup; /* for those that the source makes; NULL: all defaults */
 };
 
-/* A file by path, "-" for standard input; the format is found from its first bytes.  NULL with a
+/* A file by path, "-" for standard input; the format is found from its first bytes, also inside a file compressed
+ * with gzip, zstd, bzip2 or lz4 (offsets told are then those of the decompressed bytes, but for damage of the
+ * compressed stream itself).  NULL with a
  * line of reason (no file, not a capture) in `why`. */
 struct source *source_open_file(const char *path, const struct source_events *ev, char *why, size_t why_size);
 /* Live interfaces through libpcap, up to SOURCE_LIVE_MAX at once; their packets come in the order in which they
@@ -74,6 +79,45 @@ struct source_live {
 enum { SOURCE_LIVE_MAX = 16 };
 struct source *source_open_live(const struct source_live *list, size_t n, const struct source_events *ev,
     char *why, size_t why_size);
+/* Export datagrams from the network: NetFlow, IPFIX and sFlow over UDP, whichever comes on whichever port, from any
+ * number of exporters; IPFIX over TCP.  Their flows are told apart by flow.exporter alone, ev->input is not used.
+ *
+ * Address: "2055" and "*:2055" (both families), "192.0.2.1:2055", "[2001:db8::1]:2055", "[::]:2055" (IPv4 too,
+ * unless the list has that port for IPv4 as well), a host's name, "udp://" or "tcp://" in front.  Port 0: any
+ * that is free, see source_sockets.
+ *
+ * With more than one thread, the kernel shares the exporters out among as many receivers, which decode before they
+ * hand over; the k-th has a struct export of its own with k << 20 added to its indices, the first uses
+ * ev->export.  An exporter whose port changes may get to another receiver, and is a new row there. */
+struct source_listen {
+	const char *address;
+	unsigned int threads;  /* the highest of the list counts; 0 and 1: source_read receives by itself */
+	size_t receive_buffer; /* bytes asked from the kernel for a socket; 0: 32 MiB */
+};
+enum { SOURCE_LISTEN_MAX = 64, SOURCE_LISTEN_THREADS = 16 };
+struct source *source_open_listen(const struct source_listen *list, size_t n, const struct source_events *ev,
+    char *why, size_t why_size);
+/* What it listens on, in the list's order; returns how many.  0 for other sources. */
+struct source_socket {
+	struct addr addr;
+	uint16_t port;
+	bool tcp;
+	size_t receive_buffer; /* granted; less than asked for means net.core.rmem_max and no CAP_NET_ADMIN; TCP: 0 */
+};
+size_t source_sockets(const struct source *s, struct source_socket *out, size_t max);
+/* Calls back for each struct export behind a source, while nothing else uses it. */
+void source_exports(struct source *s, void (*visit)(void *ctx, struct export *x), void *ctx);
+struct source_listen_counts {
+	uint64_t datagrams, bytes; /* bytes of TCP too */
+	uint64_t connections, open; /* of TCP: ever, now */
+	uint64_t refused, evicted; /* newcomers beyond the bound; silent ones that had to make room */
+	uint64_t lied;             /* disconnected: what came was no IPFIX */
+};
+void source_listen_counts(const struct source *s, struct source_listen_counts *c);
+/* Several live sources as one, which owns them from now on (also when this fails: NULL, out of memory).  It ends when
+ * all have ended. */
+enum { SOURCE_MULTI_MAX = 4 };
+struct source *source_open_multi(struct source **list, size_t n);
 /* Makes a blocked live read return soon; callable from a signal handler. */
 void source_stop(struct source *s);
 void source_close(struct source *s);
@@ -81,6 +125,8 @@ void source_close(struct source *s);
 /* Replaces the block's content.  Number of packets or records (0: a live source's time-out), ERR_EOF, or
  * ERR_IO when the input failed for good.  A block is full at about BLOCK_BYTES or BLOCK_PACKETS. */
 int source_read(struct source *s, struct block *b);
+/* Shows each block of records to somebody else as it is read: for an archive. */
+void source_tap(struct source *s, void (*tap)(void *ctx, const struct block *b), void *ctx);
 
 struct source_progress {
 	uint64_t done, total; /* bytes; total 0: unknown */

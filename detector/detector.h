@@ -31,7 +31,7 @@ struct abuser_settings {
 	double baf, matched_share, repeat_share, min_repeats, slow_repeats, active_minutes, any_rate, large_share, name_share, all_large, flow_answers, record_share;
 };
 struct victim_settings {
-	double unmatched_share, min_answers, min_sources, repeat_share, record_share;
+	double unmatched_share, min_answers, min_sources, repeat_share, record_share, flow_answers;
 };
 struct reflector_settings {
 	double baf, min_answers, min_rate, max_clients_share, repeat_share;

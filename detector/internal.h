@@ -28,6 +28,7 @@ struct server {
 	uint64_t query_bytes;
 	uint32_t clients;                   /* most distinct clients answered in one tick */
 	uint32_t clients_now;
+	uint32_t answered_tick;             /* its last answer; 0: none */
 	int64_t from_ns, to_ns;             /* what the records of this tick cover; 0: none */
 	bool used;
 };

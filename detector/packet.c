@@ -307,6 +307,8 @@ later_fragment(struct shard *s, const struct shard_env *env, const struct flow *
 		p->answers += (uint32_t)f->packets;
 		answered(env, p, f->start_ns);
 		p->matched += head != 0 ? (uint32_t)f->packets : 0; /* a head was seen */
+		if (counted && f->packets / f->sampling > p->one_flow)
+			p->one_flow = (uint32_t)(f->packets / f->sampling);
 	}
 	if (asks) {
 		p->query_bytes += f->bytes;

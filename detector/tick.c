@@ -85,6 +85,8 @@ count_server(struct engine *e, const struct pair *p)
 	s->queries += p->queries;
 	s->query_bytes += p->query_bytes;
 	s->answers += p->answers;
+	if (p->answers > 0)
+		s->answered_tick = e->env.tick;
 	if (p->fresh || p->crowd == CROWD_OF_CLIENTS)
 		s->fresh += p->queries;
 	if (p->answers > 0 && p->queries > 0 && ++s->clients_now > s->clients)
@@ -254,6 +256,18 @@ fragment_owner(const struct engine *e, const struct shard *s, const struct pair 
 	return SERVICE_FRAGMENT;
 }
 
+/* Nothing but fragments from a DNS server: an exporter that shows one direction, or loses much, leaves no more of its
+ * large answers.  As many answers as packets, for want of a better number. */
+static bool
+dns_orphans(const struct engine *e, const struct pair *p)
+{
+	const struct server *s = engine_find_server(e, &p->server);
+
+	return p->crowd == CROWD_NONE && p->answer_bytes >= (uint64_t)e->env.large_answer * p->answer_packets &&
+	    ((place_of(&e->env, &p->server).flags & HOST_RESOLVER) != 0 ||
+	    (s != NULL && s->answered_tick != 0 && e->env.tick - s->answered_tick <= OWNER_S));
+}
+
 /* Fragments of records, after all other pairs of the tick: in whatever order the records came, their service is known. */
 static void
 take_fragments(struct engine *e, const struct shard *s, const struct pair *p)
@@ -265,10 +279,18 @@ take_fragments(struct engine *e, const struct shard *s, const struct pair *p)
 
 	q.service = p->crowd == CROWD_NONE ? fragment_owner(e, s, p) : SERVICE_FRAGMENT;
 	if (q.service == SERVICE_FRAGMENT) {
-		take_pair(e, s, p);
+		if (dns_orphans(e, p)) {
+			q.service = SERVICE_DNS;
+			q.large = q.answer_packets;
+			q.large_bytes = q.answer_bytes;
+			q.later_packets = 0;
+			q.later_bytes = 0;
+		}
+		take_pair(e, s, &q);
 		return;
 	}
 	q.owned = true;
+	q.one_flow = 0; /* one row of fragments for all flows of the two */
 	if (q.service == SERVICE_DNS)
 		q.answers = 0; /* no messages of their own */
 	cover_pair(e, &q);

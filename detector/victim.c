@@ -17,6 +17,8 @@ static const struct setting table[] = {
 	    "reflectors, unless one question repeats"},
 	{"record-share", "%", 0.2, 1, 0.5, "docs/calibration.md: a recursor with DNSSEC stays below 35 %", F(record_share),
 	    "large answers among all, where records or samples are all there is; lower 99 % bound"},
+	{"flow-answers", "", 10, 1e6, 30, "as for the abuser", F(flow_answers),
+	    "packets of large answers in one flow record, where no queries are visible"},
 	{"repeat-share", "%", 0.1, 1, 0.5, "as for the abuser", F(repeat_share),
 	    "the same answer again while it is still valid, lower 99 % bound"},
 };
@@ -38,6 +40,16 @@ record_share(const struct judge_env *env, const struct watch *w, const struct ce
 	    share.high, env->settings->victim.record_share);
 
 	return s->met && env->tick - w->born >= GRACE_S;
+}
+
+/* One direction is all there is: then many large answers in one flow stand out, as no stub keeps its port. */
+static bool
+one_sided(const struct judge_env *env, const struct watch *w, struct verdict *v)
+{
+	if (env->queries_seen)
+		return false;
+	return verdict_signal(v, "flow_answers", "Packets of large answers in one flow: no stub keeps its port", "names", "", w->one_flow,
+	    w->one_flow, w->one_flow, env->settings->victim.flow_answers)->met;
 }
 
 static void
@@ -65,7 +77,7 @@ judge_window(const struct judge_env *env, const struct watch *w, const struct ce
 	bool lasts = c->ticks >= 3 || (c->ticks == 2 && watch_spread_s(w) >= SPREAD_S) || seen >= 10 * set->min_answers;
 	bool names = watch_top_name_share(w) > 0;
 	bool many = v->signals[SIGNAL_SOURCES].met, again = v->signals[SIGNAL_REPEAT].met;
-	bool odd = w->counted ? many && record_share(env, w, c, v) : names ? again && (many || env->queries_seen) : many;
+	bool odd = w->counted ? record_share(env, w, c, v) && (many || one_sided(env, w, v)) : names ? again && (many || env->queries_seen) : many;
 
 	if (v->signals[SIGNAL_UNMATCHED].met && v->signals[SIGNAL_COUNT].met && odd && lasts)
 		v->heat = HEAT_HOT;

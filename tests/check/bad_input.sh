@@ -112,7 +112,7 @@ if python3 -c 'import json,sys; a,b=(json.load(open(f)) for f in sys.argv[1:]); 
 then ok "what follows the damage is read"; else not_ok "what follows the damage is read" "$(cat "$dir/stats")"; fi
 both "wrong magic*" 1 'magic\.pcap: not a capture.*a1 b2 c3 d5' replay "$dir/magic.pcap"
 both "a text file*" 1 'text\.pcap: not a capture' replay "$dir/text.pcap"
-expect "gzip" 1 'gzip\.pcap: compressed with gzip' "$damp" replay "$dir/gzip.pcap"
+expect "a damaged gzip stream" 1 'gzip\.pcap: the compressed stream is ' "$damp" replay "$dir/gzip.pcap"
 : >"$dir/empty.pcap"
 both "an empty file*" 1 'empty\.pcap: the input is empty' replay "$dir/empty.pcap"
 expect "a folder" 1 "$dir: Is a directory" "$damp" replay "$dir"

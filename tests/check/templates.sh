@@ -1,0 +1,72 @@
+#!/bin/bash
+# NetFlow v9 and IPFIX against what others say of the same datagrams, and from a real exporter on loopback.
+set -u
+build=${BUILD:-build} data=${SHARED_DATA:-}
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+libs=$(pkg-config --libs libpcap libmaxminddb libsodium yaml-0.1 jansson libxxhash)
+for p in zlib libzstd liblz4 lzo2 hiredis; do pkg-config --exists $p 2>/dev/null && libs="$libs $(pkg-config --libs $p)"; done
+echo '#include <bzlib.h>' | ${CC:-gcc} -E - >/dev/null 2>&1 && libs="$libs -lbz2"
+# shellcheck disable=SC2086
+if ! ${CC:-gcc} -std=c17 -D_GNU_SOURCE -O1 -I. -o "$dir/flowlines" tests/tools/flowlines.c "$build/libdamp.a" \
+	$libs -lm -lpthread; then
+	echo "not ok templates: flowlines does not build"
+	exit 1
+fi
+
+if [ -z "$data" ] || [ ! -d "$data/netflow/logstash" ]; then
+	echo "skip templates_peers: no folder of real datagrams (SHARED_DATA)"
+else
+	for d in "$data"/netflow/logstash/*9* "$data"/ipfix/logstash/*; do
+		name=$(basename "$d" | tr -c 'a-z0-9\n' _)
+		"$dir/flowlines" "$d"/*.dat >"$dir/lines"
+		if [ ! -f "$d/expected.json" ]; then
+			# nothing is asserted of it but that it does no harm
+			if grep -q '"datagrams":1,' "$dir/lines"; then echo "ok peers_$name"; else echo "not ok peers_$name"; fi
+		elif python3 tests/check/compare_flows.py "$d/expected.json" <"$dir/lines" >"$dir/log"; then
+			echo "ok peers_$name"
+		else
+			cat "$dir/log"
+			echo "not ok peers_$name"
+		fi
+	done
+fi
+
+# sums FIELD FILTER...: of the flows in $dir/lines
+sums() {
+	python3 - "$dir/lines" "$@" <<'PY'
+import json, sys
+flows = [f for f in map(json.loads, open(sys.argv[1])) if 'protocolIdentifier' in f]
+want = dict(a.split('=') for a in sys.argv[3:])
+print(sum(f[sys.argv[2]] for f in flows if all(str(f[k]) == v for k, v in want.items())))
+PY
+}
+
+# A capture of 100 queries and 100 fragmented answers through softflowd.
+exported() { # exported NAME VERSION PORT CAPTURE QUERY-BYTES ANSWER-BYTES LATER-BYTES
+	local listener
+	"$dir/flowlines" -u "$3" 4 >"$dir/lines" & listener=$!
+	sleep 0.5
+	timeout 20 softflowd -v "$2" -r "$4" -n "127.0.0.1:$3" -p "$dir/pid" -c "$dir/ctl" >"$dir/log" 2>&1
+	wait $listener
+	if [ "$(sums octetDeltaCount destinationTransportPort=53)" = "$5" ] &&
+		[ "$(sums octetDeltaCount sourceTransportPort=53)" = "$6" ] &&
+		[ "$(sums octetDeltaCount fragment=1)" = "$7" ] &&
+		[ "$(sums packetDeltaCount destinationTransportPort=53)" = 100 ] &&
+		[ "$(sums packetDeltaCount fragment=1)" = 200 ] && grep -q '"corrupt":0,' "$dir/lines" &&
+		grep -q '"lost":0,' "$dir/lines"; then
+		echo "ok templates_$1"
+	else
+		cat "$dir/log" "$dir/lines"
+		echo "not ok templates_$1"
+	fi
+}
+capture=$data/../golden/any_amp_100.pcap
+if ! command -v softflowd >/dev/null; then
+	echo "skip templates_softflowd: softflowd is not installed"
+elif [ ! -f "$capture" ]; then
+	echo "skip templates_softflowd: no capture to replay"
+else
+	exported softflowd_v9 9 41909 "$capture" 6500 150000 265700
+	exported softflowd_v10 10 41910 "$capture" 6500 150000 265700
+fi
