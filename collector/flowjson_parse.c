@@ -181,8 +181,9 @@ to_ns(const struct record *r, enum value v, int64_t unit_ns)
 		t = (t / 4294967296.0 - NTP_TO_UNIX_S) * 1e9;
 	else if (r->whole[v] >= 0)
 		return r->whole[v] <= INT64_MAX / unit_ns ? r->whole[v] * unit_ns : 0;
-	else
-		t *= (double)unit_ns;
+	else if (t < 9.2e18 / (double)unit_ns)
+		/* apart, as the product has more digits than a double */
+		return (int64_t)t * unit_ns + (int64_t)((t - floor(t)) * (double)unit_ns);
 	return t > 0 && t < 9.2e18 ? (int64_t)t : 0;
 }
 
