@@ -145,7 +145,7 @@ export_plausible(const uint8_t *p, size_t n)
 	struct cursor c = cursor_view(p, n);
 
 	switch (cursor_u16(&c)) {
-	case EXPORT_V1: return plausible_fixed(n, 16, 48, cursor_u16(&c), 24);
+	case EXPORT_V1: return plausible_fixed(n, 16, 48, cursor_u16(&c), 30);
 	case EXPORT_V5: return plausible_fixed(n, 24, 48, cursor_u16(&c), 30);
 	case EXPORT_V6: case EXPORT_V7: return plausible_fixed(n, 24, 52, cursor_u16(&c), 27);
 	case EXPORT_V9: return plausible_v9(&c, n);

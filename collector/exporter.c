@@ -323,6 +323,39 @@ exporter_sequence(struct exporter *e, uint32_t got, uint32_t step, uint32_t rese
 	sequence_remember(e, got);
 }
 
+/* The number that a message of n records would have, counted one way, behind the latest one. */
+static uint32_t
+counted_on(const struct exporter *e, unsigned int counting, const uint32_t n[2])
+{
+	bool bare = (counting & EXPORTER_SKIPS_OPTIONS) != 0;
+
+	return e->sequence_got + ((counting & EXPORTER_COUNTS_OWN) != 0 ? n[bare] : e->sequence_n[bare]);
+}
+
+void
+exporter_sequence_records(struct exporter *e, uint32_t got, uint32_t records, uint32_t options, uint32_t reset_gap)
+{
+	const uint32_t n[2] = {records, records - options};
+	uint32_t own, step;
+	bool changed = false;
+
+	if (e->shared)
+		return;
+	if (e->sequence_known && records > 0 && counted_on(e, e->counting, n) != got)
+		for (unsigned int way = 0; way < EXPORTER_COUNTINGS && !changed; way++)
+			if (counted_on(e, way, n) == got) {
+				e->counting = (uint8_t)way;
+				changed = true;
+			}
+	step = n[(e->counting & EXPORTER_SKIPS_OPTIONS) != 0];
+	own = (e->counting & EXPORTER_COUNTS_OWN) != 0 ? step : 0;
+	if (changed)
+		e->sequence = got - own;
+	e->sequence_got = got;
+	memcpy(e->sequence_n, n, sizeof(n));
+	exporter_sequence(e, got - own, step, reset_gap);
+}
+
 /* --- sampling and clocks --------------------------------------------------------------------------------- */
 
 void

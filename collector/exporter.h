@@ -69,6 +69,9 @@ struct exporter {
 	} sequence_hole[EXPORTER_HOLES]; /* the latest, a ring */
 	uint32_t sequence_restart; /* would follow, had the exporter begun anew with the latest odd number */
 	uint8_t recent_n, recent_at, hole_at;
+	uint8_t counting;         /* enum exporter_counting, as found */
+	uint32_t sequence_got;    /* the latest number, as it came */
+	uint32_t sequence_n[2];   /* data records behind it: all, and without those of options */
 	bool restart_known;
 	bool shared;              /* the last row of a full table: of several exporters, without sequence and clock */
 	int64_t first_ns, last_ns; /* when it was heard; 0: never */
@@ -124,6 +127,16 @@ size_t exporters_news(struct exporters *e, struct exporter_news *out, size_t max
  *   otherwise behind: misordered, or a reset once a second datagram follows on from it or it lies `reset_gap` back.
  * Numbers wrap at 2^32.  Datagrams that are corrupt have no number worth taking. */
 void exporter_sequence(struct exporter *e, uint32_t got, uint32_t step, uint32_t reset_gap);
+/* The same for IPFIX, whose number is that of the data records sent before (RFC 7011 3.1).  Not everybody counts so:
+ * softflowd's has the message's own records in it already, and leaves out what describes itself (options).  A number
+ * that fits another way of counting to the record, and the present one not, changes the way instead of being a loss.
+ * `records`: data records of the message, `options` of them. */
+enum exporter_counting {
+	EXPORTER_COUNTS_OWN = 1,     /* the message's own records, too */
+	EXPORTER_SKIPS_OPTIONS = 2,
+	EXPORTER_COUNTINGS = 4,
+};
+void exporter_sequence_records(struct exporter *e, uint32_t got, uint32_t records, uint32_t options, uint32_t reset_gap);
 /* The exporter said "1 in n" (n 0 and 1: unsampled).  Ignored when fixed by configuration. */
 void exporter_sampling(struct exporter *e, uint32_t n);
 /* What each counted packet stands for: at least 1. */

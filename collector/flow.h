@@ -22,7 +22,7 @@
 #include "base/addr.h"
 #include "collector/dns.h"
 
-enum flow_proto { FLOW_ICMP = 1, FLOW_TCP = 6, FLOW_UDP = 17, FLOW_ICMP6 = 58 };
+enum flow_proto { FLOW_ICMP = 1, FLOW_TCP = 6, FLOW_UDP = 17, FLOW_FRAG6 = 44, FLOW_ICMP6 = 58 };
 
 enum flow_flags {
 	FLOW_FRAG_FIRST = 1 << 0, /* a fragment with offset 0 and more to come: has ports */
@@ -56,12 +56,23 @@ flow_time(const struct flow *f)
 }
 
 /* Exporters that look at single packets know no ports of later fragments and write UDP 0 -> 0; mean sizes below
- * 100 bytes are probes to port 0 instead.  For every decoder of records, on a flow whose fields are final. */
+ * 100 bytes are probes to port 0 instead.  Of IPv6 some do not even see the protocol: softflowd writes 0 then, and
+ * nfpcapd 44, the fragment header, for all fragments of a packet, its first one too (flow_whole_fragments).
+ * For every decoder of records, on a flow whose fields are final. */
 static inline void
 flow_record_fragment(struct flow *f)
 {
-	if (f->proto == FLOW_UDP && f->sport == 0 && f->dport == 0 && f->packets > 0 && f->bytes / f->packets >= 100)
+	bool kind = f->proto == FLOW_UDP || f->proto == FLOW_FRAG6 || (f->proto == 0 && !addr_is_v4(&f->src));
+
+	if (kind && f->sport == 0 && f->dport == 0 && f->packets > 0 && f->bytes / f->packets >= 100)
 		f->flags |= FLOW_FRAG_LATER;
+}
+
+/* Nothing else tells of the packets that these fragments make up. */
+static inline bool
+flow_whole_fragments(const struct flow *f)
+{
+	return f->proto == FLOW_FRAG6 && (f->flags & FLOW_RECORD) != 0;
 }
 
 /* What only records have, and only people and archives want to see.  Zero where the exporter did not say. */

@@ -17,9 +17,10 @@ struct layout {
 	bool sequence, sampling, networks; /* networks: AS numbers and masks */
 };
 
-/* What is not listed has a maximum of no records: every datagram of it is corrupt. */
+/* Cisco's v1 has 24 records at most, softflowd fills the datagram with 29.
+ * What is not listed has a maximum of no records: every datagram of it is corrupt. */
 static const struct layout layouts[] = {
-	[EXPORT_V1] = {16, 48, 24, 40, 38, 39, false, false, false},
+	[EXPORT_V1] = {16, 48, 30, 40, 38, 39, false, false, false},
 	[EXPORT_V5] = {24, 48, 30, 37, 38, 39, true, true, true},
 	[EXPORT_V6] = {24, 52, 27, 37, 38, 39, true, false, true},
 	[EXPORT_V7] = {24, 52, 27, 37, 38, 39, true, false, true},

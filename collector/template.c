@@ -141,6 +141,7 @@ data_set(struct message *m, const struct template *t, struct cursor set)
 			return;
 		}
 		m->records++;
+		m->options += t->options;
 		if (t->options)
 			record_options(&r, m);
 		else
@@ -201,7 +202,10 @@ sequence(struct message *m, uint32_t got)
 {
 	if (m->stream)
 		return;
-	exporter_sequence(m->row, got, m->v9 ? 1 : m->records, m->v9 ? V9_GAP : IPFIX_GAP);
+	if (m->v9)
+		exporter_sequence(m->row, got, 1, V9_GAP);
+	else
+		exporter_sequence_records(m->row, got, m->records, m->options, IPFIX_GAP);
 	/* what comes next cannot be known: the next message says it */
 	if (!m->v9 && m->uncounted)
 		m->row->sequence_known = false;

@@ -116,6 +116,7 @@ struct message {
 	uint32_t uptime_ms; /* of the exporter at export_ns; v9 only */
 	bool v9, stream;
 	uint32_t records;   /* data records so far: what IPFIX' sequence counts */
+	uint32_t options;   /* of these, options records */
 	bool uncounted;     /* some could not be counted */
 	int appended;
 };

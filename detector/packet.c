@@ -316,6 +316,7 @@ later_fragment(struct shard *s, const struct shard_env *env, const struct flow *
 	}
 	if (service == SERVICE_DNS)
 		s->sums.dns_answer_bytes += f->bytes;
+	p->whole = p->whole || flow_whole_fragments(f);
 	p->answer_packets += (uint32_t)f->packets;
 	p->answer_bytes += f->bytes;
 	p->later_packets += (uint32_t)f->packets;
@@ -336,7 +337,8 @@ static inline bool
 needs_pair(const struct flow *f, const struct flow_key *k)
 {
 	return k->service != SERVICE_NONE ||
-	    (f->proto == FLOW_UDP && (f->flags & (FLOW_FRAG_FIRST | FLOW_FRAG_LATER)) != 0);
+	    (f->proto == FLOW_UDP && (f->flags & (FLOW_FRAG_FIRST | FLOW_FRAG_LATER)) != 0) ||
+	    (f->flags & (FLOW_RECORD | FLOW_FRAG_LATER)) == (FLOW_RECORD | FLOW_FRAG_LATER);
 }
 
 static void

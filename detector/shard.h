@@ -64,6 +64,7 @@ struct pair {
 	uint8_t service;
 	bool fresh;                  /* the pair entered the table in this tick */
 	bool owned;                  /* fragments of records, found to belong to this service */
+	bool whole;                  /* fragments of records, the first ones among them: see flow_whole_fragments */
 	bool counted;                /* records or samples: answers are matched by number, not one by one */
 	uint8_t last_at;             /* its latest such answer: 1/256 s into the tick */
 	uint32_t sampling;

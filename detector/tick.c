@@ -256,12 +256,15 @@ fragment_owner(const struct engine *e, const struct shard *s, const struct pair 
 	return SERVICE_FRAGMENT;
 }
 
-/* Nothing but fragments from a DNS server: an exporter that shows one direction, or loses much, leaves no more of its
- * large answers.  As many answers as packets, for want of a better number. */
+/* Nothing but fragments from a DNS server: an exporter that shows one direction, loses much, or knows no ports of any
+ * fragment leaves no more of its large answers.  As many answers as packets, for want of a better number. */
 static bool
-dns_orphans(const struct engine *e, const struct pair *p)
+dns_orphans(const struct engine *e, const struct pair *p, uint8_t owner)
 {
 	const struct server *s = engine_find_server(e, &p->server);
+
+	if (owner != SERVICE_FRAGMENT)
+		return owner == SERVICE_DNS && p->whole && p->answer_bytes >= (uint64_t)e->env.large_answer * p->answer_packets;
 
 	return p->crowd == CROWD_NONE && p->answer_bytes >= (uint64_t)e->env.large_answer * p->answer_packets &&
 	    ((place_of(&e->env, &p->server).flags & HOST_RESOLVER) != 0 ||
@@ -278,14 +281,16 @@ take_fragments(struct engine *e, const struct shard *s, const struct pair *p)
 	struct watch *w;
 
 	q.service = p->crowd == CROWD_NONE ? fragment_owner(e, s, p) : SERVICE_FRAGMENT;
+	if (dns_orphans(e, p, q.service)) {
+		q.service = SERVICE_DNS;
+		q.answers = q.large = q.answer_packets;
+		q.large_bytes = q.answer_bytes;
+		q.later_packets = 0;
+		q.later_bytes = 0;
+		take_pair(e, s, &q);
+		return;
+	}
 	if (q.service == SERVICE_FRAGMENT) {
-		if (dns_orphans(e, p)) {
-			q.service = SERVICE_DNS;
-			q.large = q.answer_packets;
-			q.large_bytes = q.answer_bytes;
-			q.later_packets = 0;
-			q.later_bytes = 0;
-		}
 		take_pair(e, s, &q);
 		return;
 	}
@@ -592,6 +597,12 @@ judge_env(const struct engine *e)
 		.queries_seen = e->last_query_tick != 0 && e->env.tick - e->last_query_tick <= 300};
 }
 
+static bool
+to_judge(const struct engine *e, const struct watch *w)
+{
+	return w->touched == e->env.tick || w->life.alert != 0 || (w->counted && e->env.tick - w->born <= WATCH_GRACE_S);
+}
+
 static void
 judge_all(struct engine *e)
 {
@@ -603,7 +614,7 @@ judge_all(struct engine *e)
 		struct watch *w = &e->watches.pool[e->watches.order[i]];
 
 		watch_close_tick(w, e->env.tick);
-		if ((w->touched == e->env.tick || w->life.alert != 0) && judge(e, &env, w, &e->judged[n]))
+		if (to_judge(e, w) && judge(e, &env, w, &e->judged[n]))
 			n++;
 	}
 	if (n > 1)
@@ -652,6 +663,19 @@ by_watch_address(const void *a, const void *b)
 	return by_address(&jx, &jy);
 }
 
+/* Somebody still waits for the records of the other direction. */
+static bool
+in_grace(const struct engine *e)
+{
+	for (uint32_t i = 0; i < e->watches.used; i++) {
+		const struct watch *w = &e->watches.pool[e->watches.order[i]];
+
+		if (w->counted && w->life.alert == 0 && e->env.tick - w->born <= WATCH_GRACE_S)
+			return true;
+	}
+	return false;
+}
+
 void
 engine_finish(struct engine *e)
 {
@@ -663,6 +687,9 @@ engine_finish(struct engine *e)
 	if (!e->started)
 		return;
 	engine_close_tick(e);
+	/* at the end nothing comes that could still explain it */
+	while (in_grace(e))
+		engine_close_tick(e);
 	env = judge_env(e);
 	life = life_env(e, &env);
 	life.tick_end_ns -= NS_PER_S; /* the tick just closed is the last one */

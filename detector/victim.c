@@ -27,8 +27,6 @@ enum { SIGNAL_UNMATCHED, SIGNAL_COUNT, SIGNAL_SOURCES, SIGNAL_REPEAT };
 
 #define SPREAD_S 0.8 /* see abuser.c */
 
-enum { GRACE_S = 5 }; /* the record of the queries may come after that of the answers */
-
 /* Half of a conversation looks like this, too: a recursor whose queries take another way.  But most of what it gets
  * is small. */
 static bool
@@ -39,7 +37,7 @@ record_share(const struct judge_env *env, const struct watch *w, const struct ce
 	struct signal *s = verdict_signal(v, "record_share", "Large answers among all it gets", "size", "%", large, share.low,
 	    share.high, env->settings->victim.record_share);
 
-	return s->met && env->tick - w->born >= GRACE_S;
+	return s->met && env->tick - w->born >= WATCH_GRACE_S;
 }
 
 /* One direction is all there is: then many large answers in one flow stand out, as no stub keeps its port. */

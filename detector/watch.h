@@ -89,6 +89,10 @@ struct watch {
 	struct alert_state life;
 };
 
+/* Of records and samples those of the answers may come before those of the queries: what is missing is judged so many
+ * ticks later, also where no more came meanwhile (an exporter that sends everything at once every few minutes). */
+enum { WATCH_GRACE_S = 5 };
+
 struct watches {
 	struct watch *pool;
 	uint32_t cap, used;

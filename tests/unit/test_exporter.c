@@ -168,6 +168,37 @@ test_sequence_restart(void **state)
 	expect(FED({500, 10}, {900, 10}, {100, 10}, {110, 10}, {850, 10}, {800, 10}), 390 + 730 - 10, 1, 0, 1);
 }
 
+/* IPFIX as softflowd counts: the message's own records are in its number, options are not. */
+static struct exporter
+counted_by(bool own, bool options, int lose)
+{
+	static const uint32_t records[] = {24, 32, 32, 30, 33, 28, 0, 28, 31, 10, 17, 32};
+	struct exporter e = {0};
+	uint32_t sent = 0;
+
+	for (int i = 0; i < 120; i++) {
+		uint32_t n = records[i % 12], opt = n > 0 && i % 3 == 0 ? 1 : 0, counts = n + (options ? opt : 0);
+
+		if (i != lose)
+			exporter_sequence_records(&e, own ? sent + counts : sent, n + opt, opt, 30000);
+		sent += counts;
+	}
+	return e;
+}
+
+static void
+test_sequence_counting(void **state)
+{
+	(void)state;
+	for (int own = 0; own < 2; own++)
+		for (int options = 0; options < 2; options++) {
+			expect(counted_by(own, options, -1), 0, 0, 0, 0);
+			/* and a loss stays one, whatever the way: message 100 has 33 records, 99 one more of options */
+			expect(counted_by(own, options, 100), 33, 0, 0, 0);
+			expect(counted_by(own, options, 99), options ? 31 : 30, 0, 0, 0);
+		}
+}
+
 /* --- clocks ---------------------------------------------------------------------------------------------- */
 
 struct times {
@@ -356,6 +387,7 @@ main(void)
 		cmocka_unit_test(test_sequence),
 		cmocka_unit_test(test_sequence_disorder),
 		cmocka_unit_test(test_sequence_restart),
+		cmocka_unit_test(test_sequence_counting),
 		cmocka_unit_test(test_clock_agrees),
 		cmocka_unit_test(test_clock_off),
 		cmocka_unit_test(test_clock_changes),

@@ -456,6 +456,67 @@ test_sampled(void **state)
 	free(f);
 }
 
+/* An exporter that sends everything at once, and nothing after: the victim is named when no query came in the grace, also
+ * where the recording ends before. */
+static void
+test_all_at_once(void **state)
+{
+	struct flow *f = calloc(PACKETS, sizeof(*f));
+	struct exporter_kind kind = {"all at once", PORT_0, 0, 0, 100000, 1};
+	struct traffic x;
+	struct heard h;
+	size_t n;
+
+	(void)state;
+	assert_non_null(f);
+	x = (struct traffic){calloc(PACKETS, sizeof(*x.packet)), 0, 7};
+	assert_non_null(x.packet);
+	reflection(&x, 0x0a400099, 60, 24);
+	for (int i = 0; i < INFECTED; i++)
+		infected(&x, HOST(i), 60, 3, 0, 4157);
+	for (uint32_t i = 0; i < 40; i++)
+		ordinary(&x, 0x0a410000 + i, 60, 0.5, 4, 1);
+	n = export(&x, &kind, f);
+	for (int later = 0; later < 2; later++) {
+		for (size_t i = 0; i < n; i++)
+			f[i].seen_ns = T0 + 60 * NS_PER_S;
+		/* time goes on, or not */
+		if (later == 1)
+			f[n++] = (struct flow){.start_ns = T0 + 90 * NS_PER_S, .end_ns = T0 + 90 * NS_PER_S, .seen_ns = T0 + 90 * NS_PER_S,
+				.src = kit_addr(0x08080808), .dst = kit_addr(0x0a430001), .proto = FLOW_TCP, .packets = 1, .bytes = 60,
+				.sampling = 1, .flags = FLOW_RECORD};
+		run(f, n, NULL, &h);
+		assert_non_null(find(&h, KIND_DNS_AMPLIFICATION_VICTIM, 0x0a400099));
+		for (int i = 0; i < INFECTED; i++)
+			assert_non_null(find(&h, KIND_DNS_AMPLIFICATION_ABUSER, HOST(i)));
+		assert_int_equal(h.n, 1 + INFECTED);
+		if (later == 1)
+			assert_true(find(&h, KIND_DNS_AMPLIFICATION_VICTIM, 0x0a400099)->t_ns <= T0 + 67 * NS_PER_S);
+	}
+	free(x.packet);
+	free(f);
+}
+
+/* Fragments of IPv6 whose protocol an exporter does not know. */
+static void
+test_fragments_of_ipv6(void **state)
+{
+	struct flow f = {.packets = 10, .bytes = 14000, .proto = FLOW_FRAG6, .flags = FLOW_RECORD};
+
+	(void)state;
+	assert_int_equal(addr_parse("2001:db8::1", &f.src), 0);
+	flow_record_fragment(&f);
+	assert_true((f.flags & FLOW_FRAG_LATER) != 0 && flow_whole_fragments(&f));
+	f.flags = FLOW_RECORD;
+	f.proto = 0;
+	flow_record_fragment(&f);
+	assert_true((f.flags & FLOW_FRAG_LATER) != 0 && !flow_whole_fragments(&f));
+	f.flags = FLOW_RECORD;
+	f.src = kit_addr(HOST(1));
+	flow_record_fragment(&f);
+	assert_true((f.flags & FLOW_FRAG_LATER) == 0);
+}
+
 /* The order of the records within a tick means nothing. */
 static void
 test_order(void **state)
@@ -588,6 +649,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cover), cmocka_unit_test(test_watch_spread), cmocka_unit_test(test_same_verdict),
 		cmocka_unit_test(test_victim), cmocka_unit_test(test_silent), cmocka_unit_test(test_sampled),
+		cmocka_unit_test(test_all_at_once),
+		cmocka_unit_test(test_fragments_of_ipv6),
 		cmocka_unit_test(test_order),
 	};
 
