@@ -18,6 +18,7 @@
 #include "base/units.h"
 #include "collector/meter.h"
 #include "collector/netflow_encode.h"
+#include "collector/queue.h"
 #include "damp.h"
 #include "damp_commands.h"
 #include "damp_send.h"
@@ -26,6 +27,7 @@ enum {
 	FILES_MAX = 64, FILTER_LINKS = 8,
 	SLICE = 1024, SLICE_FLOWS = SLICE + 256,
 	FILE_RATE = 2000,  /* datagrams a second: 60 000 records */
+	QUEUE_WAIT_MS = 500, /* for room in a queue, between looks at the signals */
 	DAMAGE_TOLD = 8,
 };
 
@@ -167,9 +169,19 @@ struct filter {
 	size_t n;
 };
 
+/* Queues in Redis take the records themselves. */
+struct queues {
+	struct queue_out *q[SEND_MAX];
+	size_t n;
+	uint64_t lost;        /* records, of all queues */
+	int64_t flushed_ns;   /* packet time */
+	bool gone;            /* the last records of one could not be pushed */
+};
+
 struct probe {
 	const struct options *o;
 	struct sender sender;
+	struct queues queues;
 	struct meter *meter;
 	struct netflow_encoder netflow;
 	struct filter filter;
@@ -218,12 +230,44 @@ encode_flush(struct probe *p)
 		netflow_encode_flush(&p->netflow, meter_now(p->meter));
 }
 
+/* A file waits for a consumer, a live meter does not. */
+static void
+put_in_queues(struct probe *p, const struct flow *f)
+{
+	int wait_ms = p->o->files_n > 0 ? QUEUE_WAIT_MS : 0;
+
+	for (size_t i = 0; i < p->queues.n; i++) {
+		int err;
+
+		do
+			err = queue_out_put(p->queues.q[i], f, NULL, wait_ms);
+		while (err == ERR_FULL && wait_ms > 0 && atomic_load(&stop_signal) == 0);
+		if (err < 0)
+			p->queues.lost++;
+	}
+}
+
+/* A queue pushes many records at once; live they wait a second at most. */
+static void
+flush_queues(struct probe *p, bool last)
+{
+	if (!last && meter_now(p->meter) - p->queues.flushed_ns < NS_PER_S)
+		return;
+	p->queues.flushed_ns = meter_now(p->meter);
+	p->queues.gone = false;
+	for (size_t i = 0; i < p->queues.n; i++)
+		if (queue_out_flush(p->queues.q[i]) < 0)
+			p->queues.gone = true;
+}
+
 static void
 on_record(void *ctx, const struct flow *f)
 {
 	struct probe *p = ctx;
 
-	(void)netflow_encode_flow(&p->netflow, f, f->seen_ns);
+	put_in_queues(p, f);
+	if (p->sender.n > 0)
+		(void)netflow_encode_flow(&p->netflow, f, f->seen_ns);
 }
 
 /* A record of a file goes on as it is: scaled up already, so no sampling of ours may scale it again. */
@@ -322,6 +366,8 @@ meter_block(struct probe *p, const struct block *b)
 	if (b->now_ns != 0)
 		meter_time(p->meter, b->now_ns);
 	encode_time(p);
+	if (p->o->interfaces_n > 0)
+		flush_queues(p, false);
 }
 
 /* Reads a source to its end; an exit status. */
@@ -437,9 +483,30 @@ print_end(const struct probe *p)
 	say(m->jumps, "jumps of the packets' clock; all flows were ended there");
 	say(e->no_v6, "IPv6 flows cannot be exported in version 5; use 9 or 10");
 	say(p->damaged > DAMAGE_TOLD ? p->damaged - DAMAGE_TOLD : 0, "further damaged places");
+	say(p->queues.lost, "records did not reach a queue");
+	if (p->queues.gone)
+		complain("the last records could not be pushed: a queue is gone");
 	if (p->sender.failed > 0)
 		complain("%llu datagrams could not be sent: %s", (unsigned long long)p->sender.failed,
 		    strerror(p->sender.error));
+}
+
+static bool
+open_to(struct probe *p, const char *to)
+{
+	char why[256];
+
+	if (strncmp(to, "redis:", 6) == 0 || strncmp(to, "unix:", 5) == 0) {
+		struct queue_out *q = queue_out_open(to, why, sizeof(why));
+
+		if (q == NULL) {
+			complain("%s", why);
+			return false;
+		}
+		p->queues.q[p->queues.n++] = q;
+		return true;
+	}
+	return sender_add(&p->sender, to);
 }
 
 static bool
@@ -451,7 +518,7 @@ probe_open(struct probe *p)
 
 	p->sender.rate = o->rate_given ? o->rate : o->files_n > 0 ? FILE_RATE : 0;
 	for (size_t i = 0; i < o->to_n; i++)
-		if (!sender_add(&p->sender, o->to[i]))
+		if (!open_to(p, o->to[i]))
 			return false;
 	if (getrandom(&s.seed, sizeof(s.seed), 0) != sizeof(s.seed))
 		s.seed = (uint64_t)getpid();
@@ -470,6 +537,8 @@ static void
 probe_close(struct probe *p)
 {
 	sender_done(&p->sender);
+	for (size_t i = 0; i < p->queues.n; i++)
+		queue_out_close(p->queues.q[i]);
 	for (size_t i = 0; i < p->filter.n; i++)
 		pcap_freecode(&p->filter.list[i].program);
 	flow_batch_done(&p->batch);
@@ -490,9 +559,10 @@ probe(const struct options *o)
 		status = o->files_n > 0 ? run_files(&p) : run_live(&p);
 		meter_flush(p.meter);
 		encode_flush(&p);
+		flush_queues(&p, true);
 		if (status != EXIT_USAGE)
 			print_end(&p);
-		if (p.sender.failed > 0 && status == EXIT_OK)
+		if ((p.sender.failed > 0 || p.queues.lost > 0 || p.queues.gone) && status == EXIT_OK)
 			status = EXIT_FAILED;
 	}
 	probe_close(&p);

@@ -159,9 +159,10 @@ expect "a capture for a public key" 2 'backhaul\.pcap: ' "$damp" verify --key "$
 
 printf 'networks: 10.64.0.0/23\nresolver: 10.53.0.53\n' >"$dir/key.conf"
 expect "an unknown key" 2 'key\.conf:2: .*did you mean resolvers' "$damp" replay -c "$dir/key.conf" "$capture"
-printf 'listen: [nowhere]\nexporters: [{name: border}]\n' >"$dir/exports.conf"
-expect "a listener without a port" 2 'exports\.conf:1: .*place to listen' "$damp" replay -c "$dir/exports.conf" "$capture"
-expect "an exporter without an address" 2 'exports\.conf:2: .*needs an address' "$damp" replay -c "$dir/exports.conf" "$capture"
+printf 'listen: [nowhere]\n' >"$dir/listen.conf"
+expect "a listener without a port" 2 'listen\.conf:1: .*place to listen' "$damp" replay -c "$dir/listen.conf" "$capture"
+printf 'exporters: [{name: border}]\n' >"$dir/exporters.conf"
+expect "an exporter without an address" 2 'exporters\.conf:1: .*needs an address' "$damp" replay -c "$dir/exporters.conf" "$capture"
 printf 'groups:\n- name: mail\n  members: 10.64.0.25\n  thresholds:\n    dns-amplification-abuser:\n      baf: 20\n' >"$dir/group.conf"
 expect "thresholds of a group, which have no effect" 0 'group\.conf:6: warning: group mail: .*not applied' "$damp" replay -q -c "$dir/group.conf" "$capture"
 expect "a database that is not there" 0 'no\.mmdb: .*going on without it' "$damp" replay --geoip "$dir/no.mmdb" "${key[@]}" --alerts "$dir/a" "$capture"
