@@ -123,10 +123,17 @@ $(GENERATOR): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/gen/*.c)) $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lm
 
+# What the check scripts use besides damp itself.
+TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c))
+$(BUILD)/tools/%: $(BUILD)/tests/tools/%.o $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lm
+
 .PHONY: unit seeds tools
 unit: $(UNIT)
 seeds: $(SEEDRUN)
-tools: $(PROGRAM) $(GENERATOR) unit seeds
+tools: $(PROGRAM) $(GENERATOR) $(TOOLS) unit seeds
 
 .PHONY: check
 check: deps-check

@@ -8,8 +8,8 @@ build=${BUILD:-build} gen=${GEN:-$build/damp-gen}
 dir=${1:-$(mktemp -d)}
 [ $# -gt 0 ] || trap 'rm -rf "$dir"' EXIT
 mkdir -p "$dir"
-read -ra libs <<<"$(pkg-config --libs libpcap)"
-${CC:-gcc} -std=c17 -D_GNU_SOURCE -O2 -I. -o "$dir/signals" tests/tools/signals.c "$build/libdamp.a" "${libs[@]}" -lm -lpthread
+make -s BUILD="$build" "$build/tools/signals" >/dev/null
+cp "$build/tools/signals" "$dir/signals"
 : >"$dir/signals.tsv"
 
 measure() { # measure GROUP NAME FILE [signals options]

@@ -47,7 +47,7 @@ says "an option before the command" 2 'after the command' "$damp" --quiet
 says "replay without a file" 2 'needs a capture file' "$damp" replay
 says "why without a file" 2 'needs a host and a capture' "$damp" why 10.0.0.1
 says "why of no address" 2 "'banana' is no IP address" "$damp" why banana "$capture"
-says "run without an interface" 2 'needs an interface' "$damp" run
+says "run without an input" 2 'needs an input' "$damp" run
 says "run on an interface that is not there, beside one that is" 2 'no-such-if: No such device' "$damp" run -i lo -i no-such-if
 says "run with a file" 2 'takes no files' "$damp" run -i lo "$capture"
 says "check-config without a file" 2 'needs one file' "$damp" check-config

@@ -10,11 +10,9 @@ failed=0
 ok() { echo "ok exports $*"; }
 no() { echo "not ok exports $*"; failed=1; }
 
-# the libraries to link are the Makefile's knowledge
-make -s BUILD="$build" --eval "$build/exportdump: $build/tests/tools/exportdump.o $build/libdamp.a; \
-\$(CC) \$(CFLAGS) \$(LDFLAGS) -o \$@ \$^ \$(PKG_LIBS) -lm" "$build/exportdump" >"$tmp/log" 2>&1 ||
+make -s BUILD="$build" "$build/tools/exportdump" >"$tmp/log" 2>&1 ||
 	{ cat "$tmp/log"; echo "not ok exports: building"; exit 1; }
-dump=$build/exportdump
+dump=$build/tools/exportdump
 
 # count FILE NAME: a counter of the last line
 count() { python3 -c 'import json, sys; print(json.loads(open(sys.argv[1]).readlines()[-1])[sys.argv[2]])' "$1" "$2"; }

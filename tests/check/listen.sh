@@ -15,11 +15,8 @@ status=0
 ok() { echo "ok listen: $1"; }
 not_ok() { echo "not ok listen: $1"; shift; printf '  %s\n' "$@"; status=1; }
 
-read -ra libs < <(pkg-config --libs libpcap libxxhash)
-for t in sender collect; do
-	${CC:-gcc} -std=c17 -D_GNU_SOURCE -O2 -I. -o "$dir/$t" "tests/tools/$t.c" "$build/libdamp.a" "${libs[@]}" -lm -lpthread ||
-		{ echo "not ok listen: $t does not compile"; exit 1; }
-done
+make -s BUILD="$build" "$build/tools/sender" "$build/tools/collect" >/dev/null &&
+	cp "$build/tools/sender" "$build/tools/collect" "$dir" || { echo "not ok listen: building"; exit 1; }
 
 # collect NAME OPTIONS...: starts a collector; its output in NAME.out, its port in $port, its pid in
 # $collector; over TCP when $scheme says so

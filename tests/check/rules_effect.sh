@@ -11,8 +11,7 @@ pids=()
 cleanup() { for p in "${pids[@]}"; do kill "$p" 2>/dev/null; done; rm -rf "$tmp"; }
 trap cleanup EXIT
 failed=0
-{ [ -e "$build/libdamp.a" ] || make -s "$build/libdamp.a" >/dev/null; } &&
-	${CC:-gcc} -std=c17 -D_GNU_SOURCE -I. -o "$tmp/rulegen" tests/tools/rulegen.c "$build/libdamp.a" ||
+make -s BUILD="$build" "$build/tools/rulegen" >/dev/null && cp "$build/tools/rulegen" "$tmp/rulegen" ||
 	{ echo "not ok rules_effect: building"; exit 1; }
 
 seconds=6

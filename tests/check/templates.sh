@@ -4,22 +4,15 @@ set -u
 build=${BUILD:-build} data=${SHARED_DATA:-}
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-libs=$(pkg-config --libs libpcap libmaxminddb libsodium yaml-0.1 jansson libxxhash)
-for p in zlib libzstd liblz4 lzo2 hiredis; do pkg-config --exists $p 2>/dev/null && libs="$libs $(pkg-config --libs $p)"; done
-echo '#include <bzlib.h>' | ${CC:-gcc} -E - >/dev/null 2>&1 && libs="$libs -lbz2"
-# shellcheck disable=SC2086
-if ! ${CC:-gcc} -std=c17 -D_GNU_SOURCE -O1 -I. -o "$dir/flowlines" tests/tools/flowlines.c "$build/libdamp.a" \
-	$libs -lm -lpthread; then
-	echo "not ok templates: flowlines does not build"
-	exit 1
-fi
+make -s BUILD="$build" "$build/tools/flowlines" >/dev/null || { echo "not ok templates: flowlines does not build"; exit 1; }
+flowlines=$build/tools/flowlines
 
 if [ -z "$data" ] || [ ! -d "$data/netflow/logstash" ]; then
 	echo "skip templates_peers: no folder of real datagrams (SHARED_DATA)"
 else
 	for d in "$data"/netflow/logstash/*9* "$data"/ipfix/logstash/*; do
 		name=$(basename "$d" | tr -c 'a-z0-9\n' _)
-		"$dir/flowlines" "$d"/*.dat >"$dir/lines"
+		"$flowlines" "$d"/*.dat >"$dir/lines"
 		if [ ! -f "$d/expected.json" ]; then
 			# nothing is asserted of it but that it does no harm
 			if grep -q '"datagrams":1,' "$dir/lines"; then echo "ok peers_$name"; else echo "not ok peers_$name"; fi
@@ -39,7 +32,7 @@ else
 	bad=0
 	for f in "$data"/ipfix/ipfixcol-0*.ipfix; do
 		theirs=$(tshark -r "$f" -T fields -e cflow.octets 2>/dev/null | tr ',' '\n' | awk 'NF { n++; s += $1 } END { print n, s }')
-		ours=$("$dir/flowlines" -f "$f" | grep -o '"octetDeltaCount":[0-9]*' | awk -F: '{ n++; s += $2 } END { print n, s }')
+		ours=$("$flowlines" -f "$f" | grep -o '"octetDeltaCount":[0-9]*' | awk -F: '{ n++; s += $2 } END { print n, s }')
 		[ -n "$ours" ] && [ "$ours" = "$theirs" ] && continue
 		echo "${f##*/}: $ours, tshark $theirs"
 		bad=1
@@ -60,7 +53,7 @@ PY
 # A capture of 100 queries and 100 fragmented answers through softflowd.
 exported() { # exported NAME VERSION PORT CAPTURE QUERY-BYTES ANSWER-BYTES LATER-BYTES
 	local listener
-	"$dir/flowlines" -u "$3" 4 >"$dir/lines" & listener=$!
+	"$flowlines" -u "$3" 4 >"$dir/lines" & listener=$!
 	sleep 0.5
 	timeout 20 softflowd -d -v "$2" -r "$4" -n "127.0.0.1:$3" -p "$dir/pid" -c none >"$dir/log" 2>&1
 	wait $listener
