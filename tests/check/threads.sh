@@ -8,11 +8,20 @@ trap 'rm -rf "$dir"' EXIT
 "$damp" keygen -o "$dir/k" >"$dir/log" 2>&1 || { cat "$dir/log"; echo "not ok threads_keygen"; exit 1; }
 
 same() { # same NAME SCENARIO...
-	local name=$1 n
+	local name=$1
 	shift
 	"$gen" --seed 3 --duration 40 --snaplen 200 -o "$dir/c.pcap" "$@" 2>"$dir/log" || { cat "$dir/log"; echo "not ok threads_$name"; return; }
+	compare "$name" "$dir/c.pcap"
+	# the same packets as flow records
+	"$damp" flows -q -o csv "$dir/c.pcap" >"$dir/c.csv" 2>"$dir/log" || { cat "$dir/log"; echo "not ok threads_records_$name"; return; }
+	compare "records_$name" "$dir/c.csv"
+}
+
+compare() { # compare NAME FILE
+	local name=$1 n
 	for n in 1 2 4; do
-		"$damp" replay -q --threads $n --key "$dir/k.key" --alerts "$dir/alerts.$n" "$dir/c.pcap" >"$dir/log" 2>&1 ||
+		rm -f "$dir/alerts.$n"
+		"$damp" replay -q --threads $n --key "$dir/k.key" --alerts "$dir/alerts.$n" "$2" >"$dir/log" 2>&1 ||
 			{ cat "$dir/log"; echo "not ok threads_$name"; return; }
 	done
 	if [ -s "$dir/alerts.1" ] && cmp "$dir/alerts.1" "$dir/alerts.2" && cmp "$dir/alerts.1" "$dir/alerts.4"; then
