@@ -643,6 +643,49 @@ test_watch_spread(void **state)
 	watches_done(&ws);
 }
 
+/* Lost records are told of once, as long as they go on, and not when they are few. */
+static void
+test_exporter_health(void **state)
+{
+	static const struct { uint64_t records, lost, undecoded, repaired; int64_t offset_s; size_t alerts; } cases[] = {
+		{1000, 10, 0, 0, 0, 0}, {1000, 100, 0, 0, 0, 1}, {1000, 0, 30, 0, 0, 1}, {1000, 0, 3, 0, 0, 0}, {1000, 0, 0, 900, 0, 1},
+		{1000, 0, 0, 100, 0, 0}, {1000, 0, 0, 1000, 86400, 1}, {10, 9, 0, 0, 0, 0},
+	};
+
+	(void)state;
+	for (size_t k = 0; k < sizeof(cases) / sizeof(cases[0]); k++) {
+		struct detect_settings settings;
+		struct heard h = {.n = 0};
+		const struct engine_sink sink = {hear, &h};
+		struct engine_config c = {.seed = 42, .memory_bytes = MEMORY, .settings = &settings};
+		const struct exporter_news news = {.addr = kit_addr(0xc0000201), .records = cases[k].records, .lost = cases[k].lost,
+			.undecoded = cases[k].undecoded, .repaired = cases[k].repaired, .clock_offset_ns = cases[k].offset_s * NS_PER_S};
+		struct engine *e;
+		char why[200];
+
+		detect_settings_defaults(&settings);
+		e = engine_new(&c, &sink, why, sizeof(why));
+		assert_non_null(e);
+		for (int i = 0; i < 10; i++) {
+			struct flow f = {.start_ns = T0 + i * NS_PER_S, .end_ns = T0 + i * NS_PER_S, .seen_ns = T0 + i * NS_PER_S, .packets = 1,
+				.bytes = 100, .sampling = 1, .flags = FLOW_RECORD, .proto = FLOW_TCP, .src = kit_addr(1), .dst = kit_addr(2)};
+			struct flow_key key;
+
+			assert_int_equal(engine_begin(e, &f, 1).n, 1);
+			engine_keys(e, &f, 1, &key);
+			engine_ingest(e, &f, &key, 1);
+			if (i % 3 == 0 && (cases[k].records > 10 || i == 0))
+				engine_exporters(e, &news, 1);
+		}
+		engine_finish(e);
+		engine_free(e);
+		if (h.n != cases[k].alerts)
+			fail_msg("case %zu: %zu alerts instead of %zu", k, h.n, cases[k].alerts);
+		for (size_t i = 0; i < h.n; i++)
+			assert_int_equal(h.list[i].kind, KIND_EXPORTER_HEALTH);
+	}
+}
+
 int
 main(void)
 {
@@ -651,7 +694,7 @@ main(void)
 		cmocka_unit_test(test_victim), cmocka_unit_test(test_silent), cmocka_unit_test(test_sampled),
 		cmocka_unit_test(test_all_at_once),
 		cmocka_unit_test(test_fragments_of_ipv6),
-		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_order), cmocka_unit_test(test_exporter_health),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
