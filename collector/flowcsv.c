@@ -152,7 +152,7 @@ static const struct {
 	[OUTPUT] = {"output", UINT32_MAX, false},       [SRCPORT] = {"srcport", UINT16_MAX, false},
 	[DSTPORT] = {"dstport", UINT16_MAX, false},     [PROT] = {"prot", UINT8_MAX, true},
 	[TOS] = {"tos", UINT8_MAX, false},              [TCP_FLAGS] = {"tcp_flags", UINT8_MAX, false},
-	[SRC_MASK] = {"src_mask", 128, false},          [DST_MASK] = {"dst_mask", 128, false},
+	[SRC_MASK] = {"src_mask", UINT8_MAX, false},          [DST_MASK] = {"dst_mask", UINT8_MAX, false},
 	[SRC_AS] = {"src_as", UINT32_MAX, false},       [DST_AS] = {"dst_as", UINT32_MAX, false},
 };
 

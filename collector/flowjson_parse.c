@@ -30,7 +30,7 @@ enum value {
 
 enum kind { INTEGER, COUNT, TIME, ADDRESS };
 
-/* In the order of strcmp, and of enum value. */
+/* In the order of strcmp.  Prefix lengths are as the exporter wrote them, which need not make sense. */
 static const struct member {
 	const char *name;
 	enum value value;
@@ -43,9 +43,9 @@ static const struct member {
 	{"collectionTimeMilliseconds", COLLECTED_MS, TIME, 0},
 	{"deltaFlowCount", FLOWS, COUNT, 0},
 	{"destinationIPv4Address", DST_V4, ADDRESS, 0},
-	{"destinationIPv4PrefixLength", DST_MASK4, INTEGER, 32},
+	{"destinationIPv4PrefixLength", DST_MASK4, INTEGER, UINT8_MAX},
 	{"destinationIPv6Address", DST_V6, ADDRESS, 0},
-	{"destinationIPv6PrefixLength", DST_MASK6, INTEGER, 128},
+	{"destinationIPv6PrefixLength", DST_MASK6, INTEGER, UINT8_MAX},
 	{"destinationTransportPort", DST_PORT, INTEGER, UINT16_MAX},
 	{"egressInterface", OUT_IF, INTEGER, UINT32_MAX},
 	{"exportProtocolVersion", EXPORT_VERSION, INTEGER, UINT16_MAX},
@@ -85,9 +85,9 @@ static const struct member {
 	{"protocolIdentifier", PROTO, INTEGER, UINT8_MAX},
 	{"samplingInterval", SAMPLING, INTEGER, UINT32_MAX},
 	{"sourceIPv4Address", SRC_V4, ADDRESS, 0},
-	{"sourceIPv4PrefixLength", SRC_MASK4, INTEGER, 32},
+	{"sourceIPv4PrefixLength", SRC_MASK4, INTEGER, UINT8_MAX},
 	{"sourceIPv6Address", SRC_V6, ADDRESS, 0},
-	{"sourceIPv6PrefixLength", SRC_MASK6, INTEGER, 128},
+	{"sourceIPv6PrefixLength", SRC_MASK6, INTEGER, UINT8_MAX},
 	{"sourceTransportPort", SRC_PORT, INTEGER, UINT16_MAX},
 	{"tcpControlBits", TCP_FLAGS, INTEGER, UINT16_MAX},
 	{"tcpDestinationPort", TCP_DST, INTEGER, UINT16_MAX},

@@ -415,8 +415,8 @@ json_round_trip(void **state)
 	assert_int_equal(addr_parse("2001:db8::1", &f.src) + addr_parse("2001:db8::2", &f.dst), 0);
 	assert_int_equal(addr_parse("2001:db8::3", &x.next_hop) + addr_parse("192.0.2.1", &x.exporter), 0);
 	g = json_back(&f, &x, &y);
-	assert_memory_equal(&f, &g, sizeof(f));
-	assert_memory_equal(&x, &y, sizeof(x));
+	assert_memory_equal(&f, &g, offsetof(struct flow, ttl) + 1); /* padding follows */
+	assert_memory_equal(&x, &y, offsetof(struct flow_extra, forwarding) + 1);
 	/* a later fragment of IPv4, ICMP behind it */
 	f.flags = FLOW_RECORD | FLOW_FRAG_LATER;
 	assert_int_equal(addr_parse("10.0.0.1", &f.src) + addr_parse("10.0.0.2", &f.dst), 0);
@@ -427,8 +427,8 @@ json_round_trip(void **state)
 	x.icmp_type = 3;
 	x.icmp_code = 4;
 	g = json_back(&f, &x, &y);
-	assert_memory_equal(&f, &g, sizeof(f));
-	assert_memory_equal(&x, &y, sizeof(x));
+	assert_memory_equal(&f, &g, offsetof(struct flow, ttl) + 1); /* padding follows */
+	assert_memory_equal(&x, &y, offsetof(struct flow_extra, forwarding) + 1);
 }
 
 static void

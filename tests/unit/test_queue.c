@@ -228,7 +228,7 @@ drained(void **state)
 
 			want.flags = FLOW_RECORD;
 			want.seen_ns = want.end_ns;
-			assert_memory_equal(&b.flows.flow[i], &want, sizeof(want));
+			assert_memory_equal(&b.flows.flow[i], &want, offsetof(struct flow, ttl) + 1);
 			packets += want.packets;
 			assert_int_equal(b.now_ns, 0);
 		}
@@ -441,7 +441,7 @@ entry(void **state)
 	assert_int_equal(flowjson_parse(buf_text(&out), out.len, &g, &x, &why), 0);
 	f.flags = FLOW_RECORD | FLOW_IP6;
 	f.seen_ns = f.end_ns;
-	assert_memory_equal(&f, &g, sizeof(f));
+	assert_memory_equal(&f, &g, offsetof(struct flow, ttl) + 1); /* padding follows */
 	buf_done(&out);
 }
 
