@@ -77,6 +77,8 @@ void
 run_reading(struct source *s)
 {
 	atomic_store(&reading, s);
+	if (s != NULL && atomic_load(&stop_signal) != 0)
+		source_stop(s); /* the signal came before there was anything to stop */
 }
 
 void
@@ -116,7 +118,8 @@ run_pause(void *ctx, const struct source *s)
 		else
 			fprintf(stderr, "\r\033[K%s: %.1f MB", r->input, (double)p.done / 1e6);
 	}
-	return atomic_load(&stop_signal) != 0;
+	/* the signal has stopped the source: what it has read ahead, or popped, is still worked through */
+	return atomic_load(&stop_signal) != 0 && atomic_load(&reading) == NULL;
 }
 
 static void
@@ -202,7 +205,7 @@ read_file(struct session *s, struct run *r, const char *path)
 		output_unreadable(s->output, path, why);
 		return false;
 	}
-	atomic_store(&reading, source);
+	run_reading(source);
 	err = pipeline_run(s->pipeline, source, &ev);
 	progress_done(r);
 	source_progress(source, &progress);
