@@ -155,9 +155,9 @@ static void
 begin_input(struct pipeline *p, const struct block *b)
 {
 	if (b->n > 0 && b->packet[0].t_ns != 0)
-		engine_restart(p->engine, b->packet[0].t_ns);
+		engine_restart(p->engine, b->packet[0].t_ns, false);
 	else if (b->n == 0 && b->flows.n > 0)
-		engine_restart(p->engine, flow_time(&b->flows.flow[0]));
+		engine_restart(p->engine, flow_time(&b->flows.flow[0]), true);
 }
 
 /* --- one thread --------------------------------------------------------------------------------------- */

@@ -386,7 +386,8 @@ engine_begin(struct engine *e, const struct flow *f, size_t n)
 	}
 	e->strange_n = 0;
 	for (int64_t late = e->env.begin_ns - LATE_S * NS_PER_S; run.n < n && engine_same_tick(e, &f[run.n]); run.n++) {
-		e->late_n = flow_time(&f[run.n]) < late ? e->late_n + 1 : 0;
+		/* records of one exporter come late by its time-outs, and are spread over what they covered */
+		e->late_n = flow_time(&f[run.n]) < late && (f[run.n].flags & FLOW_RECORD) == 0 ? e->late_n + 1 : 0;
 		if ((f[run.n].flags & FLOW_RECORD) != 0)
 			take_record(e, &f[run.n]);
 		if (f[run.n].end_ns > e->stats.last_ns)
@@ -418,9 +419,9 @@ engine_exporters(struct engine *e, const struct exporter_news *news, size_t n)
 }
 
 void
-engine_restart(struct engine *e, int64_t t_ns)
+engine_restart(struct engine *e, int64_t t_ns, bool records)
 {
-	if (e->started && sane(t_ns) && t_ns < e->env.begin_ns - LATE_S * NS_PER_S)
+	if (e->started && sane(t_ns) && t_ns < e->env.begin_ns - (records ? BACK_S : LATE_S) * NS_PER_S)
 		jump_to(e, time_seconds(t_ns));
 }
 

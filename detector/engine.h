@@ -76,8 +76,10 @@ void engine_work(struct engine *e, const struct flow *f, const struct flow_key *
 void engine_advance(struct engine *e, int64_t t_ns);
 /* Exporters whose records were lost, could not be decoded, or had impossible times. */
 void engine_exporters(struct engine *e, const struct exporter_news *news, size_t n);
-/* Another input begins at t_ns: when that lies before the current tick, time starts anew there. */
-void engine_restart(struct engine *e, int64_t t_ns);
+/* Another input begins at t_ns: when that lies before the current tick, time starts anew there.  Files of records
+ * overlap by the exporter's time-outs, the next interval begins with what ended in the one before: for them only when it
+ * lies further back than what still counts. */
+void engine_restart(struct engine *e, int64_t t_ns, bool records);
 /* End of input: closes the tick, then every open alert. */
 void engine_finish(struct engine *e);
 

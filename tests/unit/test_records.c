@@ -497,6 +497,62 @@ test_all_at_once(void **state)
 	free(f);
 }
 
+/* Files of five minutes, as nfcapd writes them: the second begins with records that waited for their time-out since the
+ * first.  That is one recording, and one alert. */
+static void
+test_next_file(void **state)
+{
+	struct flow *f = calloc(PACKETS, sizeof(*f));
+	static struct flow_key key[1024];
+	struct detect_settings settings;
+	struct heard h = {0};
+	const struct engine_sink sink = {hear, &h};
+	struct engine_config c = {.seed = 42, .memory_bytes = MEMORY, .settings = &settings};
+	struct engine *e;
+	struct traffic x;
+	char why[200];
+	size_t n, split = 0;
+
+	(void)state;
+	assert_non_null(f);
+	detect_settings_defaults(&settings);
+	e = engine_new(&c, &sink, why, sizeof(why));
+	assert_non_null(e);
+	x = (struct traffic){calloc(PACKETS, sizeof(*x.packet)), 0, 7};
+	assert_non_null(x.packet);
+	for (int i = 0; i < INFECTED; i++)
+		infected(&x, HOST(i), 120, 5, 0, 4157);
+	n = export(&x, &kinds[4], f);
+	for (size_t i = 0; i < n; i++)
+		f[i].seen_ns = f[i].end_ns;
+	qsort(f, n, sizeof(*f), by_seen);
+	while (f[split].seen_ns < T0 + 60 * NS_PER_S)
+		split++;
+	/* more than enough stragglers to look like another recording, were they packets */
+	memmove(f + split + 600, f + split, (n - split) * sizeof(*f));
+	for (size_t i = 0; i < 600; i++)
+		f[split + i] = (struct flow){.start_ns = T0, .end_ns = T0 + NS_PER_S, .seen_ns = T0 + NS_PER_S, .src = kit_addr(0x08080808),
+			.dst = kit_addr(0x0a430001), .sport = 443, .dport = (uint16_t)(1024 + i), .proto = FLOW_TCP, .packets = 5, .bytes = 600,
+			.sampling = 1, .flags = FLOW_RECORD};
+	n += 600;
+	for (size_t at = 0; at < n;) {
+		struct engine_run r;
+
+		if (at == split)
+			engine_restart(e, f[at].seen_ns, true);
+		r = engine_begin(e, f + at, (at < split ? split : n) - at < 1024 ? (at < split ? split : n) - at : 1024);
+		at += r.skip;
+		engine_keys(e, f + at, r.n, key);
+		engine_ingest(e, f + at, key, r.n);
+		at += r.n;
+	}
+	engine_finish(e);
+	engine_free(e);
+	assert_int_equal(h.n, INFECTED);
+	free(x.packet);
+	free(f);
+}
+
 /* Fragments of IPv6 whose protocol an exporter does not know. */
 static void
 test_fragments_of_ipv6(void **state)
@@ -693,6 +749,7 @@ main(void)
 		cmocka_unit_test(test_cover), cmocka_unit_test(test_watch_spread), cmocka_unit_test(test_same_verdict),
 		cmocka_unit_test(test_victim), cmocka_unit_test(test_silent), cmocka_unit_test(test_sampled),
 		cmocka_unit_test(test_all_at_once),
+		cmocka_unit_test(test_next_file),
 		cmocka_unit_test(test_fragments_of_ipv6),
 		cmocka_unit_test(test_order), cmocka_unit_test(test_exporter_health),
 	};
