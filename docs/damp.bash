@@ -6,7 +6,7 @@ _damp_options() { # _damp_options COMMAND
 
 	case $1 in
 	replay | why) echo "$common" ;;
-	run) echo "$common -i --interface" ;;
+	run) echo "$common -i --interface -l --listen --queue --archive" ;;
 	probe) echo '-i --interface -r --read --to --version --active --inactive --fragments --sampling --max-flows --domain
 		--filter --rate -q --quiet -h --help' ;;
 	rules) echo '--format --list --policy --ttl --incident -o --output -h --help --version' ;;
@@ -54,7 +54,7 @@ _damp_value() { # _damp_value COMMAND OPTION
 	--key) if [[ $1 = verify ]]; then _damp_files '\.pub$'; else _damp_files '\.key$'; fi ;;
 	--html) _damp_files '\.html$' ;;
 	--alerts | --stats) _damp_files '\.jsonl?$' ;;
-	--rules-dir) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
+	--rules-dir | --archive) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
 	-f | --filter | -t | --time | --last | -n | --top) COMPREPLY=() ;;
 	--format) _damp_words "$(damp rules --list 2>/dev/null | awk '{ print $1 }')" ;;
 	-r | --read) _damp_files '\.(pcap|pcapng|cap|dmp)$' ;;
@@ -66,6 +66,8 @@ _damp_value() { # _damp_value COMMAND OPTION
 	--policy) _damp_words '1/5 2/5 5/10' ;;
 	--ttl) _damp_words '10m 1h 1d' ;;
 	--memory) _damp_words '128MB 512MB 2GB' ;;
+	-l | --listen) _damp_words '2055 0.0.0.0:2055 [::1]:2055 tcp://0.0.0.0:4739' ;;
+	--queue) _damp_words 'redis://127.0.0.1:6379 unix:///run/redis.sock' ;;
 	--syslog) _damp_words 'unix:///dev/log udp:// tcp://' ;;
 	-i | --interface) _damp_words "$(ls /sys/class/net 2>/dev/null)" ;;
 	-o | --output) _damp_files ;;
