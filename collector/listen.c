@@ -23,6 +23,8 @@
 #include "collector/reader.h"
 
 enum { TIMEOUT_MS = 100, EVENTS = 64, CRATES = 4, INDEX_SHIFT = 20 };
+/* How long datagrams gather after the first: waking up for each costs more than decoding it. */
+enum { GATHER_NS = 2000000 };
 
 /* The high half of an event's data says what its low half numbers. */
 #define TAG_SOCKET ((uint64_t)1 << 32)
@@ -44,6 +46,7 @@ struct receiver {
 	uint32_t drops[SOURCE_LISTEN_MAX]; /* as last told */
 	struct udp_receiver *udp;
 	struct tcp_receiver *tcp;
+	bool calm;                /* the last block had room left: this one may wait for more */
 	size_t turn;              /* where among the ready ones to begin: a busy one must not starve the others */
 	pthread_mutex_t using;    /* held while `export` is used */
 	/* with threads; the rest is under listen->lock */
@@ -129,11 +132,15 @@ fill(struct receiver *r, struct block *b)
 	n = epoll_wait(r->epoll_fd, ev, EVENTS, TIMEOUT_MS);
 	if (n < 0 && errno != EINTR)
 		return ERR_IO;
+	if (n > 0 && r->calm && !r->listen->source->stopped)
+		nanosleep(&(struct timespec){0, GATHER_NS}, NULL);
 	pthread_mutex_lock(&r->using);
 	r->turn++;
 	for (size_t i = 0; n > 0 && i < (size_t)n && !listen_full(&to); i++)
 		handle(r, ev[(r->turn + i) % (size_t)n].data.u64, &to);
 	pthread_mutex_unlock(&r->using);
+	/* under load a block is full before the pause is over, and a small buffer of the kernel's could be, too */
+	r->calm = !listen_full(&to) && b->flows.n < LISTEN_FLOWS / 4;
 	count_drops(r);
 	return (int)b->flows.n;
 }
