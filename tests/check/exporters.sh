@@ -30,7 +30,7 @@ collect() {
 	pids+=($!)
 	port=
 	for _ in $(seq 100); do
-		port=$(sed -n 's/.*udp:\/\/127.0.0.1:\([0-9]*\).*/\1/p' "$name.log")
+		port=$(sed -n 's/.*udp:\/\/127.0.0.1:\([0-9]*\).*/\1/p' "$name.log" 2>/dev/null)
 		[ -n "$port" ] && return 0
 		sleep 0.05
 	done
