@@ -154,6 +154,12 @@ exporter_scale(const struct exporter *e)
  * EXPORTER_CLOCKS in a row agree with each other (the smallest of them: the others waited somewhere), or for
  * themselves when they are off by more than CLOCK_STEP: a clock that was set, a replay.
  *
+ * An export that is replayed faster than it was recorded is therefore compressed: each datagram's records end shortly
+ * before it arrived, and so half an hour sent in a second lies in the last minutes.  A live collector cannot do better,
+ * for its time is that of all exporters, and one that runs ahead would make the others late.  Durations stay right, and
+ * ordinary traffic stays silent even so (tests/check/exporters.sh).
+ * `damp replay` of the recording has its true times.
+ *
  * A record is then believed when it ended at most AGE_MAX before it arrived and CLOCK_AGREES after, and lasted at most
  * LASTS_MAX (exporters that report a connection when it is over have no active timeout).  What is not believed is
  * counted in EXPORTER_TIME_REPAIRED: an impossible end is taken without the shift, for only the header may be wrong, and

@@ -597,12 +597,6 @@ judge_env(const struct engine *e)
 		.queries_seen = e->last_query_tick != 0 && e->env.tick - e->last_query_tick <= 300};
 }
 
-static bool
-to_judge(const struct engine *e, const struct watch *w)
-{
-	return w->touched == e->env.tick || w->life.alert != 0 || (w->counted && e->env.tick - w->born <= WATCH_GRACE_S);
-}
-
 static void
 judge_all(struct engine *e)
 {
@@ -614,7 +608,8 @@ judge_all(struct engine *e)
 		struct watch *w = &e->watches.pool[e->watches.order[i]];
 
 		watch_close_tick(w, e->env.tick);
-		if (to_judge(e, w) && judge(e, &env, w, &e->judged[n]))
+		if ((w->touched == e->env.tick || w->life.alert != 0 || watch_in_grace(w, e->env.tick)) &&
+		    judge(e, &env, w, &e->judged[n]))
 			n++;
 	}
 	if (n > 1)
@@ -663,19 +658,6 @@ by_watch_address(const void *a, const void *b)
 	return by_address(&jx, &jy);
 }
 
-/* Somebody still waits for the records of the other direction. */
-static bool
-in_grace(const struct engine *e)
-{
-	for (uint32_t i = 0; i < e->watches.used; i++) {
-		const struct watch *w = &e->watches.pool[e->watches.order[i]];
-
-		if (w->counted && w->life.alert == 0 && e->env.tick - w->born <= WATCH_GRACE_S)
-			return true;
-	}
-	return false;
-}
-
 void
 engine_finish(struct engine *e)
 {
@@ -688,7 +670,7 @@ engine_finish(struct engine *e)
 		return;
 	engine_close_tick(e);
 	/* at the end nothing comes that could still explain it */
-	while (in_grace(e))
+	while (watches_in_grace(&e->watches, e->env.tick))
 		engine_close_tick(e);
 	env = judge_env(e);
 	life = life_env(e, &env);

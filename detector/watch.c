@@ -530,3 +530,15 @@ watch_peer_count(const struct watch *w)
 {
 	return hll_count_union(&w->peers[0], &w->peers[1]);
 }
+
+bool
+watches_in_grace(const struct watches *w, uint32_t tick)
+{
+	for (uint32_t i = 0; i < w->used; i++) {
+		const struct watch *x = &w->pool[w->order[i]];
+
+		if (x->life.alert == 0 && watch_in_grace(x, tick))
+			return true;
+	}
+	return false;
+}

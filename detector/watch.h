@@ -140,5 +140,12 @@ uint32_t watch_active_minutes(const struct watch *w);
 /* Whether large answers still come: the last is no older than twelve mean gaps of the episode (at least 5 s). */
 bool watch_still_active(const struct watch *w, uint32_t tick);
 double watch_peer_count(const struct watch *w);
+static inline bool
+watch_in_grace(const struct watch *w, uint32_t tick)
+{
+	return w->counted && tick - w->born <= WATCH_GRACE_S;
+}
+/* Any of them, without an alert. */
+bool watches_in_grace(const struct watches *w, uint32_t tick);
 
 #endif

@@ -30,7 +30,7 @@ collect() {
 	pids+=($!)
 	port=
 	for _ in $(seq 100); do
-		port=$(sed -n 's/.*udp:\/\/127.0.0.1:\([0-9]*\).*/\1/p' "$name.log")
+		port=$(sed -n 's/.*udp:\/\/127.0.0.1:\([0-9]*\).*/\1/p' "$name.log" 2>/dev/null)
 		[ -n "$port" ] && return 0
 		sleep 0.05
 	done
@@ -219,6 +219,12 @@ for n in 100 1000; do
 		fi
 	done
 done
+# Half an hour, sent in a second: a collector has but its own clock, so it all looks like the last minutes.  What people
+# do in half an hour is no attack even then.
+# shellcheck disable=SC2086
+"$gen" --seed 11 --start 1772366400 --duration 1800 --snaplen 120 -o hour.pcap ${ordinary/clients=200/clients=60} 2>/dev/null
+both probe_ordinary_1
+"$damp" probe -q -r hour.pcap --rate 0 --to "127.0.0.1:$a" --to "127.0.0.1:$b" 2>log
 sleep 7
 end_all
 for r in "${rows[@]}"; do
@@ -233,7 +239,7 @@ for r in "${rows[@]}"; do
 		if [ "$right" = yes ]; then ok "$r: $(grep -c . <<<"$got") named ($mode)"; else not_ok "$r: named ($mode)" "$got"; fi
 		# 20 large answers in five minutes where the networks are known, 50 where not
 		rate=$(python3 -c 'import sys; n, known = sys.argv[1:]; print("%s %.3g" % (n, int(n) * (20 if known == "known" else 50) / 300))' "$n" $mode)
-		[ "$(cat "$r.$mode.sampling")" = "$rate" ] ||
+		[ "$(cat "$r.$mode.sampling")" = "$rate" ] || [ "$n" = 1 ] ||
 			not_ok "$r: sampling and what is still visible ($mode)" "got:  $(cat "$r.$mode.sampling")" "want: $rate"
 	done
 	healthy "$r"

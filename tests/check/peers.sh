@@ -61,7 +61,7 @@ run() {
 	"$damp" run -l 127.0.0.1:0 --memory 64MB --alerts "$name.alerts" --stats "$name.stats" "$@" >/dev/null 2>"$name.log" &
 	pid=$!
 	pids+=("$pid")
-	wait_for 10 grep -q 'udp://' "$name.log" || not_ok "$name: damp run starts" "$(cat "$name.log")"
+	wait_for 10 grep -sq 'udp://' "$name.log" || not_ok "$name: damp run starts" "$(cat "$name.log")"
 	port=$(sed -n 's/.*udp:\/\/127.0.0.1:\([0-9]*\).*/\1/p' "$name.log")
 }
 stop() { kill "${2:--TERM}" "$1" 2>/dev/null; wait "$1" 2>/dev/null; }
@@ -147,5 +147,27 @@ if "$damp" replay -q --alerts tree.alerts --stats tree.stats kept 2>log; then
 	same "damp replay of a directory" "$(stat tree.stats flows packets bytes)" "$(damp_total "${files[@]}")"
 else
 	not_ok "damp replay of a directory" "$(cat log)"
+fi
+
+# --- a Redis queue: everything before END, and nothing else -------------------------------------------------------------
+cat >push.py <<'END'
+import socket, sys
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+f = s.makefile("rb")
+for line in [*sys.stdin.buffer.read().splitlines(), b"no record", b"END"]:
+    s.sendall(b"*3\r\n$5\r\nRPUSH\r\n$11\r\nentry:queue\r\n$%d\r\n%s\r\n" % (len(line), line))
+    f.readline()
+END
+if command -v redis-server >/dev/null; then
+	rport=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	redis-server --port "$rport" --bind 127.0.0.1 --save '' --dir "$dir" >redis.log 2>&1 &
+	pids+=($!)
+	wait_for 10 grep -sqi 'ready to accept' redis.log
+	"$damp" flows -o json "$first" | python3 push.py "$rport"
+	timeout 20 "$damp" run -q --queue "redis://127.0.0.1:$rport" --alerts queue.alerts --stats queue.stats 2>log
+	if [ -s queue.stats ]; then same "a Redis queue until END" "$(stat queue.stats flows packets bytes)" "$one"
+	else not_ok "a Redis queue until END" "$(cat log)"; fi
+else
+	echo "skip peers: redis-server: not installed"
 fi
 exit $status
