@@ -52,7 +52,7 @@ says "run on an interface that is not there, beside one that is" 2 'no-such-if: 
 says "run at a place that is none" 2 '"foo" is not a place to listen; such as 2055' "$damp" run --listen foo
 says "run: an unknown host to listen at" 2 'no-such-host\.invalid:2055: ' "$damp" run -l no-such-host.invalid:2055
 says "run: a queue that is none" 2 '"localhost" is not a queue; such as redis://' "$damp" run --queue localhost
-says "run: an archive where none can be" 2 '^damp: archive: .*: Not a directory' "$damp" run -l 127.0.0.1:0 --archive "$capture"
+says "run: an archive where none can be" 2 '^damp: archive: /[^ ]*: (Not a directory|Permission denied)$' "$damp" run -l 127.0.0.1:0 --archive "$capture"
 says "run: a port that is taken" 2 ':[0-9]+: Address already in use' python3 -c '
 import socket, subprocess, sys
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
