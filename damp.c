@@ -53,17 +53,23 @@ static const struct command {
 	const char *help;
 	const char *more;  /* behind its options; NULL: nothing */
 } commands[] = {
-	{"replay", command_replay, USE_TRAFFIC, "[options] FILE...", "run recorded traffic through damp; - is standard input",
-		"Without a configuration resolvers and amplifiers are found by what they do.\n"},
-	{"run", command_run, USE_TRAFFIC | USE_RUN, "-c FILE [options]", "watch an interface live",
-		"SIGINT and SIGTERM end it, SIGHUP opens the alert file anew (after a log rotation).\n"},
+	{"replay", command_replay, USE_TRAFFIC, "[options] FILE...", "look for abuse in recorded packets or flow records",
+		"FILE is a capture, a file of flow records (nfcapd, flow-tools, IPFIX, CSV, JSON) or a folder of them,\n"
+		"compressed or not; - is standard input.  Without a configuration resolvers and amplifiers are found by\n"
+		"what they do.\n"},
+	{"run", command_run, USE_TRAFFIC | USE_RUN, "-i IF | -l PORT [options]", "look for abuse live, on interfaces and in flow exports",
+		"Several inputs at once are fine; the configuration may name them, too.\n"
+		"  damp run -i eth0                         packets of an interface\n"
+		"  damp run -l 2055 --archive /var/flows    NetFlow, IPFIX and sFlow of routers, and keep them\n"
+		"SIGINT and SIGTERM end it; SIGHUP opens the alert file anew (after a log rotation) and completes the\n"
+		"archive's file.\n"},
 	{"flows", command_flows, USE_FLOWS, "[options] FILE...", "print flow records, their sums and top lists",
-		"FILE is what replay reads, or a folder of such files; - is standard input.\n"
+		"FILE is what replay reads.\n"
 		"  damp flows -s dstip/bytes FILE                  who receives most\n"
 		"  damp flows -s record/bpp -f 'src port 53' FILE  large answers of the DNS\n"
 		"  damp flows -A srcip/24,dstport -O bytes FILE    sums by network and port\n"},
 	{"report", command_report, USE_REPORT, "TYPE [options] FILE...", "a table of flows by flow-report's names, such as ip-address",
-		"--list names the types.\n"},
+		"FILE is what replay reads; --list names the types.\n"},
 	{"why", command_why, USE_TRAFFIC, "HOST [options] FILE...",
 		"every signal of one host, and why there is an alert or none", NULL},
 	{"probe", command_probe, USE_PROBE, "-i IF | -r FILE --to HOST:PORT", "meter packets and export flow records: NetFlow 5, 9, IPFIX",

@@ -35,7 +35,7 @@ archive_told(void *ctx, const char *text)
 {
 	struct collected *c = ctx;
 
-	complain_of(c->config->archive.dir, text);
+	complain("%s", text);
 	c->failed = true;
 }
 
@@ -60,7 +60,7 @@ open_archive(struct collected *c)
 	s.ctx = c;
 	c->archive = archive_open(&s, why, sizeof(why));
 	if (c->archive == NULL)
-		complain_of(a->dir, why);
+		complain("%s", why);
 	return c->archive != NULL;
 }
 
@@ -329,6 +329,14 @@ configured_name(const struct config *c, const struct addr *a)
 	return name;
 }
 
+double
+collected_slowest_qps(const struct config *c, bool records, uint32_t sampling)
+{
+	double answers = !records && sampling <= 1 ? 12 : c->networks_n > 0 ? 20 : 50;
+
+	return answers / 300 * (sampling > 1 ? sampling : 1);
+}
+
 enum { ROWS_SHOWN = 1000 };
 
 static void
@@ -345,8 +353,7 @@ row_json(struct json *j, const struct config *c, const struct exporter *e)
 	json_uint(j, "domain", e->key.domain);
 	json_str(j, "export", export_version_name(e->key.version));
 	json_uint(j, "sampling", e->sampling > 0 ? e->sampling : 1);
-	/* so many large answers counted within five minutes tell an abuser, see the judge in detector/abuser.c */
-	json_num(j, "slowest_visible_qps", (c->networks_n > 0 ? 20.0 : 50.0) / 300 * (e->sampling > 0 ? e->sampling : 1), 3);
+	json_num(j, "slowest_visible_qps", collected_slowest_qps(c, true, e->sampling), 3);
 	json_num(j, "clock_offset_s", (double)e->clock_offset_ns / 1e9, 3);
 	json_num(j, "active_timeout_seen_s", (double)e->active_ns / 1e9, 1);
 	for (int k = 0; k < EXPORTER_COUNTS; k++)

@@ -111,8 +111,8 @@ find_type(struct report *r, const char *name)
 	if (r->report.type != NULL)
 		return EXIT_OK;
 	near = flow_report_nearest(name);
-	complain("there is no report '%s'%s%s%s; damp report --list names them", name, near != NULL ? "; did you mean '" : "",
-	    near != NULL ? near : "", near != NULL ? "'" : "");
+	complain("there is no report '%s'; %s%s%sdamp report --list names them", name, near != NULL ? "did you mean '" : "",
+	    near != NULL ? near : "", near != NULL ? "'? " : "");
 	return EXIT_USAGE;
 }
 

@@ -69,8 +69,8 @@ take_format(struct flows *f, const char *value)
 	}
 	format = n < sizeof(name) ? flow_format_parse(name, &near) : ERR_INVALID;
 	if (format < 0) {
-		complain("there is no format '%s'%s%s%s; text, line, long, extended, print0, print1, print3, print5, csv, json and none are",
-		    value, near != NULL ? "; did you mean '" : "", near != NULL ? near : "", near != NULL ? "'" : "");
+		complain("there is no format '%s'; %s%s%sthere are text, line, long, extended, print0, print1, print3, print5, csv, "
+		    "json and none", value, near != NULL ? "did you mean '" : "", near != NULL ? near : "", near != NULL ? "'? " : "");
 		return EXIT_USAGE;
 	}
 	f->style.format = (enum flow_format)format;

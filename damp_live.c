@@ -44,6 +44,8 @@ open_interfaces(struct inputs *in, const struct config *c)
 	return c->interfaces_n == 0 || add(in, source_open_live(list, c->interfaces_n, NULL, why, sizeof(why)), why);
 }
 
+enum { ASKED = 32 << 20 }; /* what source_open_listen asks for */
+
 static bool
 open_listeners(struct inputs *in, const struct config *c, const struct source_events *ev)
 {
@@ -67,7 +69,8 @@ open_listeners(struct inputs *in, const struct config *c, const struct source_ev
 		complain("listening on %s://%s%s%s:%u", socket[i].tcp ? "tcp" : "udp", v6 ? "[" : "", addr_text(&socket[i].addr, text),
 		    v6 ? "]" : "", socket[i].port);
 		if (!socket[i].tcp && c->verbose)
-			complain("  the kernel buffers %zu bytes for it", socket[i].receive_buffer);
+			complain("  the kernel buffers %.1f MB for it%s", (double)socket[i].receive_buffer / 1e6,
+			    socket[i].receive_buffer < ASKED ? "; net.core.rmem_max, or CAP_NET_ADMIN, allows more" : "");
 	}
 	return true;
 }

@@ -17,6 +17,10 @@ static const struct option_row {
 	const char *help;
 } options[] = {
 	{"config", 'c', "FILE", NULL, NULL, USE_TRAFFIC, "read the configuration (YAML)"},
+	{"interface", 'i', "IF", "interfaces", NULL, USE_RUN, "watch this interface; repeat for more, \"any\" for all"},
+	{"listen", 'l', "ADDRESS", "listen", NULL, USE_RUN, "receive flow exports here: PORT, IP:PORT, tcp://IP:PORT; repeat for more"},
+	{"queue", 0, "URL", "queue", NULL, USE_RUN, "take flows from a Redis list: redis://HOST[:PORT][?list=entry:queue]"},
+	{"archive", 0, "DIR", "archive", NULL, USE_RUN, "keep received flow records in compressed IPFIX files below it"},
 	{"networks", 0, "CIDR,...", "networks", NULL, USE_TRAFFIC, "our own prefixes"},
 	{"resolvers", 0, "IP,...", "resolvers", NULL, USE_TRAFFIC, "our resolvers"},
 	{"geoip", 0, "FILE", "geoip", NULL, USE_TRAFFIC, "a MaxMind database; repeat for more"},
@@ -29,10 +33,6 @@ static const struct option_row {
 		"send alert lines: unix:///dev/log, udp://HOST:514, tcp://HOST:601"},
 	{"sensor", 0, "NAME", "sensor", NULL, USE_TRAFFIC, "the name of this sensor"},
 	{"input", 0, "KIND", "input", NULL, USE_TRAFFIC, "auto, packets or exports: what captures hold"},
-	{"interface", 'i', "IF", "interfaces", NULL, USE_RUN, "capture on this interface; repeat for more, \"any\" for all"},
-	{"listen", 'l', "ADDRESS", "listen", NULL, USE_RUN, "receive flow exports: PORT, IP:PORT, tcp://IP:PORT; repeat for more"},
-	{"queue", 0, "URL", "queue", NULL, USE_RUN, "read flows from a Redis list: redis://HOST[:PORT][?list=entry:queue]"},
-	{"archive", 0, "DIR", "archive", NULL, USE_RUN, "keep received flow records in compressed IPFIX files below it"},
 	{"threads", 0, "N", "threads", NULL, USE_TRAFFIC, "threads of work; 0: one for each core"},
 	{"memory", 0, "SIZE", "memory", NULL, USE_TRAFFIC, "budget of all tables, such as 512MB; default 256MB"},
 	{"width", 0, "N", "width", NULL, USE_TRAFFIC, "columns of the summary; 0: the terminal's"},

@@ -87,16 +87,6 @@ gather_rejected(struct gathered *g, const struct report_facts *f)
 		if (t->decode.rejected[i] > 0)
 			g->rejected[g->in.rejected_n++] =
 			    (struct report_count){decode_reject_name((enum decode_reject)i), t->decode.rejected[i]};
-	static const struct { enum exporter_count count; const char *name; } exports[] = {
-		{EXPORTER_NO_TEMPLATE, "sets without a template"}, {EXPORTER_CORRUPT, "damaged datagrams"},
-		{EXPORTER_IGNORED, "records without addresses or counts"}, {EXPORTER_DROPPED, "dropped by the exporters"},
-		{EXPORTER_NO_ROOM, "records without room"}};
-	struct collected_sums sums;
-
-	collected_sums(f->collected, &sums);
-	for (size_t i = 0; i < sizeof(exports) / sizeof(exports[0]); i++)
-		if (sums.count[exports[i].count] > 0)
-			g->rejected[g->in.rejected_n++] = (struct report_count){exports[i].name, sums.count[exports[i].count]};
 	if (t->kernel_drops > 0)
 		g->rejected[g->in.rejected_n++] = (struct report_count){"kernel-drops", t->kernel_drops};
 	g->in.rejected = g->rejected;
@@ -138,6 +128,7 @@ gather_traffic(struct gathered *g, const struct report_facts *f)
 {
 	struct collected_sums sums;
 	struct engine_stats s;
+	double slowest;
 
 	engine_stats(f->engine, &s);
 	g->in.first_ns = s.first_ns;
@@ -156,11 +147,11 @@ gather_traffic(struct gathered *g, const struct report_facts *f)
 	collected_sums(f->collected, &sums);
 	g->in.lost_flows = sums.count[EXPORTER_LOST];
 	g->in.exporters = sums.exporters;
-	/* a dozen large answers within five minutes is what the long window asks for */
-	if (s.sampling < 25)
-		snprintf(g->slowest, sizeof(g->slowest), "1 query in %.0f s per host", 25.0 / s.sampling);
+	slowest = collected_slowest_qps(f->config, g->in.records > 0, s.sampling);
+	if (slowest < 1)
+		snprintf(g->slowest, sizeof(g->slowest), "1 query in %.3g s per host", 1 / slowest);
 	else
-		snprintf(g->slowest, sizeof(g->slowest), "%.0f queries a second per host", s.sampling / 25.0);
+		snprintf(g->slowest, sizeof(g->slowest), "%.3g queries a second per host", slowest);
 	g->in.slowest = g->slowest;
 	g->in.series_n = engine_series(f->engine, g->series, LINKS_MAX);
 	for (size_t i = 0; i < g->in.series_n; i++)
@@ -337,7 +328,7 @@ report_stats(const struct report_facts *f, const char *path)
 	json_uint(&j, "watches", s.watches);
 	json_uint(&j, "watches_evicted", s.watches_evicted);
 	json_uint(&j, "sampling", s.sampling);
-	json_num(&j, "slowest_visible_qps", (t->records == 0 && s.sampling <= 1 ? 12.0 : 50.0) / 300 * s.sampling, 3);
+	json_num(&j, "slowest_visible_qps", collected_slowest_qps(f->config, t->records > 0, s.sampling), 3);
 	json_uint(&j, "records", t->records);
 	collected_json(f->collected, &j);
 	json_uint(&j, "table_bytes", s.memory_bytes);

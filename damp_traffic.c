@@ -275,7 +275,7 @@ command_replay(int argc, char **argv)
 
 		n = n > 0 ? n : (int)c.files.n;
 		if (n == 0) {
-			complain("replay needs a capture file, or - for standard input");
+			complain("replay needs a capture, a file of flow records or a folder of them, or - for standard input");
 			status = EXIT_USAGE;
 		} else {
 			status = replay(&c, n, from, NULL);
@@ -299,7 +299,7 @@ command_why(int argc, char **argv)
 	if (configure("why", argc, argv, USE_TRAFFIC, &c, rest, &n, &status)) {
 		status = EXIT_USAGE;
 		if (n < 2)
-			complain("why needs a host and a capture file: damp why 10.64.0.5 capture.pcap");
+			complain("why needs a host and a file of packets or flow records: damp why 10.64.0.5 capture.pcap");
 		else if (addr_parse(rest[0], &host) < 0)
 			complain("'%s' is no IP address", rest[0]);
 		else

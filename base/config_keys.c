@@ -383,7 +383,7 @@ take_listen(struct config *c, const struct config_place *at, const char *text)
 static void
 take_listen_threads(struct config *c, const struct config_place *at, const char *text)
 {
-	take_whole(c, at, text, 1, 64, &c->listen_threads);
+	take_whole(c, at, text, 1, 16, &c->listen_threads);
 }
 
 static void

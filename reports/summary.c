@@ -307,7 +307,7 @@ summary_text(struct buf *out, const struct report_input *in, const struct summar
 	lines_init(&l, out, o);
 	story_order(in, order);
 	if (in->last_ns == 0) {
-		lines_words(&l, INK_WARN, "No traffic: not one packet could be read.");
+		lines_words(&l, INK_WARN, "No traffic: not one packet or flow record came.");
 	} else {
 		if (in->incidents_n == 0)
 			lines_words(&l, INK_GOOD, "No incident");

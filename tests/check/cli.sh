@@ -23,7 +23,7 @@ holds() { if eval "$2"; then ok "$1"; else not_ok "$1" "$2" "$(tail -n 5 "$dir/e
 commands=$("$damp" --help | sed -nE 's/^  damp ([a-z-]+) .*/\1/p')
 holds "help lists the commands" '[ "$(wc -w <<<"$commands")" = 11 ]'
 declare -A needs=([replay]="--config --networks --resolvers --geoip --key --alerts --rules-dir --html --stats --threads --quiet --verbose --no-color"
-	[run]="--config --interface --alerts" [why]="--config --networks" [rules]="--format --list --policy --ttl --incident --output"
+	[run]="--config --interface --listen --queue --archive --alerts" [why]="--config --networks" [rules]="--format --list --policy --ttl --incident --output"
 	[probe]="--interface --read --to --active --inactive --fragments --sampling --max-flows --domain --filter --rate --quiet"
 	[verify]="--key --threads" [keygen]="--output" [check-config]="" [help]=""
 	[flows]="--format --filter --time --last --aggregate --fields --stat --order --top --limit --plain --wide --local --asdot"
@@ -44,11 +44,20 @@ says "--version names what it is linked to" 0 'libpcap version .*' "$damp" --ver
 says "an unknown command, the nearest" 2 "no command 'reply'; did you mean 'replay'\?" "$damp" reply
 says "help on an unknown command, the nearest" 2 "did you mean 'verify'\?" "$damp" help verfy
 says "an option before the command" 2 'after the command' "$damp" --quiet
-says "replay without a file" 2 'needs a capture file' "$damp" replay
-says "why without a file" 2 'needs a host and a capture' "$damp" why 10.0.0.1
+says "replay without a file" 2 'needs a capture, a file of flow records' "$damp" replay
+says "why without a file" 2 'needs a host and a file of packets' "$damp" why 10.0.0.1
 says "why of no address" 2 "'banana' is no IP address" "$damp" why banana "$capture"
 says "run without an input" 2 'needs an input' "$damp" run
 says "run on an interface that is not there, beside one that is" 2 'no-such-if: No such device' "$damp" run -i lo -i no-such-if
+says "run at a place that is none" 2 '"foo" is not a place to listen; such as 2055' "$damp" run --listen foo
+says "run: an unknown host to listen at" 2 'no-such-host\.invalid:2055: ' "$damp" run -l no-such-host.invalid:2055
+says "run: a queue that is none" 2 '"localhost" is not a queue; such as redis://' "$damp" run --queue localhost
+says "run: an archive where none can be" 2 '^damp: archive: /[^ ]*: (Not a directory|Permission denied)$' "$damp" run -l 127.0.0.1:0 --archive "$capture"
+says "run: a port that is taken" 2 ':[0-9]+: Address already in use' python3 -c '
+import socket, subprocess, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("127.0.0.1", 0))
+sys.exit(subprocess.call([sys.argv[1], "run", "--listen", "127.0.0.1:%d" % s.getsockname()[1]]))' "$damp"
 says "run with a file" 2 'takes no files' "$damp" run -i lo "$capture"
 says "check-config without a file" 2 'needs one file' "$damp" check-config
 says "keygen without a prefix" 2 'needs -o PREFIX' "$damp" keygen
@@ -111,6 +120,14 @@ holds "check-config: a group shows what holds for it" 'grep -qE "^      #   baf:
 printf 'detectors:\n  dns-amplification-abuser:\n    baf: 0\n    fab: 3\n' >"$dir/e.conf"
 says "check-config: a value out of bounds, with its line" 2 'e\.conf:3: ' "$damp" check-config "$dir/e.conf"
 says "check-config: an unknown setting, with its line" 2 "e\.conf:4: .*no setting 'fab'" "$damp" check-config "$dir/e.conf"
+printf 'listen: [2055, tcp://0.0.0.0:4739]\nlisten-threads: 2\nexporters:\n- address: 192.0.2.0/24\n  sampling: 1000\narchive: /var/flows\n' >"$dir/l.conf"
+"$damp" check-config "$dir/l.conf" >"$dir/out" 2>"$dir/err"; rc=$?
+holds "check-config: the collector's keys" '[ $rc = 0 ] && [ ! -s "$dir/err" ] && grep -qx "listen-threads: 2" "$dir/out" && grep -qx "  dir: \"/var/flows\"" "$dir/out" && grep -qx "  # interval: 5m" "$dir/out"'
+printf 'listen: ftp://x\nlisten-threads: 17\nexporters:\n- adress: 192.0.2.1\narchive:\n  interval: 2d\n' >"$dir/m.conf"
+says "check-config: a place that is none, with its line" 2 'm\.conf:1: listen: "ftp://x" is not a place to listen' "$damp" check-config "$dir/m.conf"
+says "check-config: too many threads, with its line" 2 'm\.conf:2: .*a whole number from 1 to 16' "$damp" check-config "$dir/m.conf"
+says "check-config: an exporter's mistyped key, with its line" 2 'm\.conf:4: unknown key "adress".*did you mean address' "$damp" check-config "$dir/m.conf"
+says "check-config: an archive without a folder, with its line" 2 'm\.conf:6: archive: needs a dir; such as dir: ' "$damp" check-config "$dir/m.conf"
 printf 'interfaces: [eth0, eth1]\n' >"$dir/i.conf"
 holds "replay does not mind the interfaces of the daemon" '"$damp" replay -q -c "$dir/i.conf" "$capture" 2>"$dir/err"'
 

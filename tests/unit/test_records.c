@@ -456,6 +456,39 @@ test_sampled(void **state)
 	free(f);
 }
 
+/* What the statistics call the slowest visible abuse, 20 large answers in five minutes as they were sampled: half as much
+ * again is named, half of it is not. */
+static void
+test_slowest(void **state)
+{
+	static const unsigned int sampling[] = {1, 10, 100};
+	struct flow *f = calloc(PACKETS, sizeof(*f));
+	struct prefix net;
+
+	(void)state;
+	assert_non_null(f);
+	network(&net);
+	for (size_t k = 0; k < KINDS; k++)
+		for (int c = 0; c < 6; c++) {
+			struct exporter_kind kind = kinds[k];
+			bool fast = c % 2 == 0;
+			struct traffic x;
+			struct heard h;
+			size_t n;
+
+			kind.sampling = sampling[c / 2];
+			traffic_init(&x);
+			for (int i = 0; i < INFECTED; i++)
+				infected(&x, HOST(i), 600, (fast ? 1.5 : 0.5) * kind.sampling * 20 / 300, 0, 4157);
+			n = export(&x, &kind, f);
+			run(f, n, &net, &h);
+			if (h.n != (fast ? INFECTED : 0))
+				fail_msg("%s, 1 in %u: %zu alerts %s the limit", kind.name, kind.sampling, h.n, fast ? "above" : "below");
+			free(x.packet);
+		}
+	free(f);
+}
+
 /* An exporter that sends everything at once, and nothing after: the victim is named when no query came in the grace, also
  * where the recording ends before. */
 static void
@@ -748,6 +781,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cover), cmocka_unit_test(test_watch_spread), cmocka_unit_test(test_same_verdict),
 		cmocka_unit_test(test_victim), cmocka_unit_test(test_silent), cmocka_unit_test(test_sampled),
+		cmocka_unit_test(test_slowest),
 		cmocka_unit_test(test_all_at_once),
 		cmocka_unit_test(test_next_file),
 		cmocka_unit_test(test_fragments_of_ipv6),
