@@ -81,6 +81,7 @@ take_batch(struct reading *r, const struct flow_batch *b)
 	struct flow_totals *t = r->totals;
 	const struct flow *w = b->flow;
 	const struct flow_extra *x = b->extra;
+	const bool everything = r->filter == NULL && !r->window; /* then both sums are one */
 	size_t n = 0;
 
 	if (r->only_newest) {
@@ -104,11 +105,14 @@ take_batch(struct reading *r, const struct flow_batch *b)
 		}
 		if (!wanted(r, &w[i], e))
 			continue;
-		flow_sums_add(&t->matched, &w[i], e);
+		if (!everything)
+			flow_sums_add(&t->matched, &w[i], e);
 		t->records_matched++;
 		r->pick[n++] = (uint32_t)i;
 		r->done = r->in->limit > 0 && t->records_matched >= r->in->limit;
 	}
+	if (everything)
+		t->matched = t->all;
 	if (n > 0 && !r->in->take(r->in->ctx, w, x, r->pick, n))
 		r->done = true;
 	return 0;
