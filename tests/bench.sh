@@ -101,4 +101,9 @@ $(replay 1 "$dir/delay.pcap") >"$dir/run.tmp" 2>&1 || fail "$(tail -n 3 "$dir/ru
 set -- $(python3 tests/bench/delay.py "$dir/alerts.tmp" "$dir/delay.labels")
 [ "$1" = "$2" ] || { failed=1; echo "only $1 of $2 infected hosts were named"; }
 row "detection delay, slowest of $2 hosts" "$3" 2 "<=" s "median $4 s"
+
+# --- the flow collector, beside its peers ---
+
+echo
+BUILD=$build DAMP=$damp tests/bench/flows.sh || failed=1
 exit $failed
