@@ -87,6 +87,16 @@ gather_rejected(struct gathered *g, const struct report_facts *f)
 		if (t->decode.rejected[i] > 0)
 			g->rejected[g->in.rejected_n++] =
 			    (struct report_count){decode_reject_name((enum decode_reject)i), t->decode.rejected[i]};
+	static const struct { enum exporter_count count; const char *name; } exports[] = {
+		{EXPORTER_NO_TEMPLATE, "sets without a template"}, {EXPORTER_CORRUPT, "damaged datagrams"},
+		{EXPORTER_IGNORED, "records without addresses or counts"}, {EXPORTER_DROPPED, "dropped by the exporters"},
+		{EXPORTER_NO_ROOM, "records without room"}};
+	struct collected_sums sums;
+
+	collected_sums(f->collected, &sums);
+	for (size_t i = 0; i < sizeof(exports) / sizeof(exports[0]); i++)
+		if (sums.count[exports[i].count] > 0)
+			g->rejected[g->in.rejected_n++] = (struct report_count){exports[i].name, sums.count[exports[i].count]};
 	if (t->kernel_drops > 0)
 		g->rejected[g->in.rejected_n++] = (struct report_count){"kernel-drops", t->kernel_drops};
 	g->in.rejected = g->rejected;

@@ -23,8 +23,9 @@
 #include "collector/reader.h"
 
 enum { TIMEOUT_MS = 100, EVENTS = 64, CRATES = 4, INDEX_SHIFT = 20 };
-/* How long datagrams gather after the first: waking up for each costs more than decoding it. */
-enum { GATHER_NS = 2000000 };
+/* How long datagrams gather after the first, where the kernel has room for a burst meanwhile: waking up for each
+ * costs more than decoding it. */
+enum { GATHER_NS = 2000000, GATHER_BUFFER = 1 << 20 };
 
 /* The high half of an event's data says what its low half numbers. */
 #define TAG_SOCKET ((uint64_t)1 << 32)
@@ -46,6 +47,7 @@ struct receiver {
 	uint32_t drops[SOURCE_LISTEN_MAX]; /* as last told */
 	struct udp_receiver *udp;
 	struct tcp_receiver *tcp;
+	bool small_buffer;        /* of one of the sockets: no waiting */
 	bool calm;                /* the last block had room left: this one may wait for more */
 	size_t turn;              /* where among the ready ones to begin: a busy one must not starve the others */
 	pthread_mutex_t using;    /* held while `export` is used */
@@ -139,8 +141,7 @@ fill(struct receiver *r, struct block *b)
 	for (size_t i = 0; n > 0 && i < (size_t)n && !listen_full(&to); i++)
 		handle(r, ev[(r->turn + i) % (size_t)n].data.u64, &to);
 	pthread_mutex_unlock(&r->using);
-	/* under load a block is full before the pause is over, and a small buffer of the kernel's could be, too */
-	r->calm = !listen_full(&to) && b->flows.n < LISTEN_FLOWS / 4;
+	r->calm = !r->small_buffer && !listen_full(&to) && b->flows.n < LISTEN_FLOWS / 4;
 	count_drops(r);
 	return (int)b->flows.n;
 }
@@ -379,6 +380,7 @@ receiver_bind(struct receiver *r, const struct listen_address *a, bool shared, c
 	r->sockets++;
 	if (!k->tcp)
 		udp_prepare(k->fd);
+	r->small_buffer = r->small_buffer || (!k->tcp && k->receive_buffer < GATHER_BUFFER);
 	if (watch(r, k->fd, TAG_SOCKET + r->sockets - 1) < 0) {
 		snprintf(why, why_size, "%s: %s", a->text, strerror(errno));
 		return ERR_IO;
