@@ -268,6 +268,9 @@ open_alert(struct book *b, const struct life_env *env, struct watch *w, const st
 	if (w->service == SERVICE_EXPORTER) {
 		ba->alert.vector = "flow-export";
 		ba->alert.vector_port = 0;
+	} else if (service_is_names(w->service)) {
+		ba->alert.vector = "dns";
+		ba->alert.vector_port = 53;
 	} else {
 		ba->alert.vector = w->service == SERVICE_NONE ? "dns" : service_info(w->service)->name;
 		ba->alert.vector_port = w->service == SERVICE_NONE ? 53 : service_info(w->service)->port;
