@@ -11,6 +11,10 @@
 static const struct setting table[] = {
 	{"hour-bytes", "B", 500, 1e9, 10000, "docs/calibration.md", F(hour_bytes),
 	    "bytes in new names, and in what their answers hold, within an hour"},
+	{"dense-bytes", "B", 500, 1e9, 3000, "docs/calibration.md: a script of 4 kB fetched as text", F(dense_bytes),
+	    "the same where nearly every question is for TXT, NULL and the like and fetches much"},
+	{"dense-share", "%", 0.5, 1, 0.9, "docs/calibration.md", F(dense_share), "such questions, for that"},
+	{"dense-payload", "B", 20, 1000, 100, "docs/calibration.md", F(dense_payload), "bytes an answer holds on average, for that"},
 	{"day-bytes", "B", 1000, 1e9, 40000, "docs/calibration.md: one byte a second makes 86 400", F(day_bytes),
 	    "the same within a day, for slow ones"},
 	{"day-hours", "", 1, 24, 4, "docs/calibration.md: a busy hour is no steady stream", F(day_hours),
@@ -33,12 +37,15 @@ judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
 	double seen = f->answers > 0 ? (double)f->fresh / f->answers : 0, rare = f->fresh > 0 ? (double)f->rare / f->fresh : 0;
 	double length = f->fresh > 0 ? (double)f->labels / f->fresh : 0;
 	double times = (rare >= set->rare_share ? 1 : set->address_factor) * (f->clients > set->clients ? f->clients / set->clients : 1);
+	bool dense = rare >= set->dense_share && seen >= set->dense_share && f->fresh > 0 &&
+	    (double)f->payload / f->fresh >= set->dense_payload;
+	double hour = (dense ? set->dense_bytes : set->hour_bytes) * times;
 	bool quiet = env->tick - f->tick > w->report_s, fast, slow;
 	const struct signal *shape, *types;
 
 	*v = (struct verdict){.role = ROLE_ABUSER, .window_s = 3600};
 	fast = verdict_signal(v, "hour_bytes", "Carried within an hour", "size", "B", f->hour, f->hour, f->hour,
-	    set->hour_bytes * times)->met;
+	    hour)->met;
 	slow = verdict_signal(v, "day_bytes", "Carried within a day", "size", "B", f->day, f->day, f->day,
 	    set->day_bytes * times)->met;
 	slow = verdict_signal(v, "day_hours", "Active hours of the day", "persistence", "", f->hours, f->hours, f->hours,
@@ -52,7 +59,7 @@ judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
 		v->note = "several clients ask for new names in this zone";
 	if ((fast || slow) && v->signals[3].met && (shape->met || types->met) && f->fresh / w->sampling >= 10 && !quiet)
 		v->heat = HEAT_HOT;
-	else if (!quiet && (f->hour >= 0.75 * set->hour_bytes * times || f->day >= 0.75 * set->day_bytes * times))
+	else if (!quiet && (f->hour >= 0.75 * hour || f->day >= 0.75 * set->day_bytes * times))
 		v->heat = HEAT_WARM;
 	if ((w->flags & (HOST_NEVER | HOST_RESOLVER)) != 0 || f->reputation)
 		v->heat = HEAT_COLD;
