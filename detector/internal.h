@@ -66,7 +66,6 @@ struct engine {
 	/* How long records let us wait: the longest time from the start of one to when it was told, in this hour and the
 	 * one before.  Silence that is shorter means nothing. */
 	uint32_t report_s[2], report_tick;
-	bool failing_watched;       /* there is a watch of a failing client */
 	uint32_t last_query_tick;   /* DNS queries were seen */
 
 	struct curve *curve;        /* 1 + links_n */
@@ -85,7 +84,7 @@ struct engine {
 	size_t why_n;
 };
 
-/* names_tick.c: what is remarkable in the shards' names goes into watches; before the pairs. */
+/* names_tick.c: what is remarkable in the shards' names goes into watches; after the pairs. */
 void names_close_tick(struct engine *e);
 /* A pair that answered recursion. */
 void names_take_pair(struct engine *e, const struct pair *p, bool stranger);

@@ -127,11 +127,11 @@ names_key(const struct flow *f, uint64_t seed, struct flow_key *k)
 	/* label lengths are below 64 and never letters, so the whole name can be folded blindly */
 	for (size_t i = 0; i < n; i++)
 		low[i] = lower(v->name[i]);
-	k->name = XXH3_64bits_withSeed(low, s.zone, seed);
+	k->question = XXH3_64bits_withSeed(low, s.zone, seed);
 	if (s.zone < n) {
 		uint64_t zone = XXH3_64bits_withSeed(low + s.zone, n - s.zone, seed);
 
-		k->name = mix(k->name, zone);
+		k->question = mix(k->question, zone);
 		if (!s.arpa)
 			k->zone = zone != 0 ? zone : 1;
 	}
@@ -139,7 +139,7 @@ names_key(const struct flow *f, uint64_t seed, struct flow_key *k)
 	k->like_address = s.arpa || s.numbers >= 4 || s.nibbles >= 16;
 	k->sub = (uint8_t)s.zone;
 	/* a client's question and the resolver's own are two questions, as are those for two types */
-	k->question = mix(k->name, (uint64_t)v->qtype << 1 | v->recursion_desired);
+	k->question = mix(k->question, (uint64_t)v->qtype << 1 | v->recursion_desired);
 	k->fails = (v->rcode == DNS_NXDOMAIN || v->rcode == DNS_SERVFAIL || v->rcode == DNS_REFUSED) &&
 	    v->recursion_desired && f->proto == FLOW_UDP;
 }
@@ -190,13 +190,16 @@ names_init(struct shard_names *n)
 	n->zone_tag = aligned_alloc(64, ZONES * sizeof(*n->zone_tag));
 	n->zone = aligned_alloc(64, ZONES * sizeof(*n->zone));
 	n->hot = calloc(HOT_ZONES, sizeof(*n->hot));
+	n->carrier_key = calloc(CARRIERS, sizeof(*n->carrier_key));
+	n->failer_key = calloc(FAILERS, sizeof(*n->failer_key));
 	n->carrier = calloc(CARRIERS, sizeof(*n->carrier));
 	n->failer = calloc(FAILERS, sizeof(*n->failer));
 	n->carrier_touched = calloc(CARRIERS, sizeof(*n->carrier_touched));
 	n->failer_touched = calloc(FAILERS, sizeof(*n->failer_touched));
 	n->seen = (struct name_filter){.word = aligned_alloc(128, (size_t)FILTER_BLOCKS * 128), .blocks = FILTER_BLOCKS,
 		.most = FILTER_KEYS};
-	if (n->zone_tag == NULL || n->zone == NULL || n->hot == NULL || n->carrier == NULL || n->failer == NULL ||
+	if (n->zone_tag == NULL || n->zone == NULL || n->hot == NULL || n->carrier == NULL || n->failer == NULL || n->carrier_key == NULL || n->failer_key == NULL ||
+	   
 	    n->carrier_touched == NULL || n->failer_touched == NULL || n->seen.word == NULL) {
 		names_done(n);
 		return ERR_NOMEM;
@@ -213,6 +216,8 @@ names_done(struct shard_names *n)
 	free(n->zone);
 	free(n->hot);
 	free(n->carrier);
+	free(n->carrier_key);
+	free(n->failer_key);
 	free(n->failer);
 	free(n->carrier_touched);
 	free(n->failer_touched);
@@ -413,41 +418,48 @@ carrier_entropy(const struct carrier *c)
 	return bits;
 }
 
+static size_t
+carrier_set(uint64_t key)
+{
+	return (size_t)(key >> 20) & (CARRIERS - 1) & ~(size_t)(CARRIER_WAYS - 1);
+}
+
 static struct carrier *
 carrier_find(struct shard_names *n, uint64_t key)
 {
-	struct carrier *set = &n->carrier[(key >> 20) & (CARRIERS - 1) & ~(uint64_t)(CARRIER_WAYS - 1)];
+	size_t at = carrier_set(key);
 
-	for (int i = 0; i < CARRIER_WAYS; i++)
-		if (set[i].key == key)
-			return &set[i];
+	for (size_t i = at; i < at + CARRIER_WAYS; i++)
+		if (n->carrier_key[i] == key)
+			return &n->carrier[i];
 	return NULL;
 }
 
 static struct carrier *
 carrier_get(struct shard_names *n, uint64_t key, uint32_t tick)
 {
-	struct carrier *set = &n->carrier[(key >> 20) & (CARRIERS - 1) & ~(uint64_t)(CARRIER_WAYS - 1)], *c = NULL;
+	size_t at = carrier_set(key), way = CARRIERS;
+	struct carrier *c = carrier_find(n, key);
 
-	for (int i = 0; i < CARRIER_WAYS; i++) {
-		if (set[i].key == key)
-			return &set[i];
-		if (set[i].key == 0)
-			c = &set[i];
-	}
+	if (c != NULL)
+		return c;
+	for (size_t i = at; i < at + CARRIER_WAYS && way == CARRIERS; i++)
+		if (n->carrier_key[i] == 0)
+			way = i;
 	/* the one that carries least for its age leaves, if it is not of this tick: its slot may be listed */
-	for (int i = 0; i < CARRIER_WAYS && (c == NULL || c->key != 0); i++)
-		if (!set[i].listed && (c == NULL || (uint64_t)carrier_sums(&set[i], tick).day * (tick - c->entered + 60) <
-		    (uint64_t)carrier_sums(c, tick).day * (tick - set[i].entered + 60)))
-			c = &set[i];
-	if (c == NULL)
-		return NULL;
-	n->count.evicted_carriers += c->key != 0;
-	memset(c, 0, sizeof(*c));
-	c->key = key;
-	c->entered = tick;
-	c->slot = tick / 300;
-	c->hour = tick / 3600;
+	if (way == CARRIERS) {
+		for (size_t i = at; i < at + CARRIER_WAYS; i++)
+			if (!n->carrier[i].listed && (way == CARRIERS ||
+			    (uint64_t)carrier_sums(&n->carrier[i], tick).day * (tick - n->carrier[way].entered + 60) <
+			    (uint64_t)carrier_sums(&n->carrier[way], tick).day * (tick - n->carrier[i].entered + 60)))
+				way = i;
+		if (way == CARRIERS)
+			return NULL;
+		n->count.evicted_carriers++;
+	}
+	c = &n->carrier[way];
+	n->carrier_key[way] = key;
+	*c = (struct carrier){.entered = tick, .slot = tick / 300, .hour = tick / 3600};
 	return c;
 }
 
@@ -574,26 +586,47 @@ names_answer(struct shard *s, const struct shard_env *env, const struct flow *f,
 
 /* --- clients whose questions fail ------------------------------------------------------------------------------ */
 
+static size_t
+failer_set(uint64_t key)
+{
+	return (size_t)(key >> 20) & (FAILERS - 1) & ~(size_t)(FAILER_WAYS - 1);
+}
+
+struct failer *
+names_failer(const struct shard_names *n, uint64_t key)
+{
+	size_t at = failer_set(key);
+
+	for (size_t i = at; i < at + FAILER_WAYS; i++)
+		if (n->failer_key[i] == key)
+			return &n->failer[i];
+	return NULL;
+}
+
 static struct failer *
 failer_get(struct shard_names *n, uint64_t key, uint32_t tick)
 {
-	struct failer *set = &n->failer[(key >> 20) & (FAILERS - 1) & ~(uint64_t)(FAILER_WAYS - 1)], *x = NULL;
+	size_t at = failer_set(key), way = FAILERS;
+	struct failer *x = names_failer(n, key);
 
-	for (int i = 0; i < FAILER_WAYS; i++) {
-		if (set[i].key == key)
-			return &set[i];
-		if (set[i].key == 0)
-			x = &set[i];
+	if (x != NULL)
+		return x;
+	for (size_t i = at; i < at + FAILER_WAYS && way == FAILERS; i++)
+		if (n->failer_key[i] == 0)
+			way = i;
+	if (way == FAILERS) {
+		for (size_t i = at; i < at + FAILER_WAYS; i++)
+			if (!n->failer[i].listed && (way == FAILERS ||
+			    (uint64_t)(tick - n->failer[i].tick) * (n->failer[way].recent + 1) >
+			    (uint64_t)(tick - n->failer[way].tick) * (n->failer[i].recent + 1)))
+				way = i;
+		if (way == FAILERS)
+			return NULL;
+		n->count.evicted_failers++;
 	}
-	for (int i = 0; i < FAILER_WAYS && (x == NULL || x->key != 0); i++)
-		if (!set[i].listed && (x == NULL || (uint64_t)(tick - set[i].tick) * (x->recent + 1) >
-		    (uint64_t)(tick - x->tick) * (set[i].recent + 1)))
-			x = &set[i];
-	if (x == NULL)
-		return NULL;
-	n->count.evicted_failers += x->key != 0;
+	x = &n->failer[way];
+	n->failer_key[way] = key;
 	memset(x, 0, sizeof(*x));
-	x->key = key;
 	x->since = tick;
 	return x;
 }
@@ -634,6 +667,7 @@ names_failed(struct shard *s, const struct shard_env *env, const struct flow *f,
 	}
 	for (int i = 0; env->tick - x->since >= 60 && i < 20; i++) {
 		x->recent -= (x->recent + 3) / 4;
+		x->recent_all -= (x->recent_all + 3) / 4;
 		x->since += 60;
 	}
 	if (env->tick - x->since >= 60)
@@ -651,7 +685,7 @@ names_failed(struct shard *s, const struct shard_env *env, const struct flow *f,
 	x->servfail += f->dns->rcode == DNS_SERVFAIL ? packets : 0;
 	x->refused += f->dns->rcode == DNS_REFUSED ? packets : 0;
 	x->like_address += k->like_address ? packets : 0;
-	x->fresh += failer_new(x, k->name) ? packets : 0;
+	x->fresh += failer_new(x, k->question) ? packets : 0;
 	x->zones[0] |= UINT64_C(1) << (k->zone >> 40 & 63);
 	if (f->sampling > x->sampling)
 		x->sampling = f->sampling;

@@ -86,8 +86,7 @@ struct hot_zone {
 	uint64_t bits[2 * 8 * 32];
 };
 
-struct carrier {
-	uint64_t key;        /* of client and zone; 0: free */
+struct carrier { /* its key is the hash of client and zone */
 	struct addr client, server;
 	uint32_t tick, entered, slot, hour;
 	bool listed;         /* in shard_names.carrier_touched */
@@ -99,14 +98,14 @@ struct carrier {
 	struct name_copy zone;
 };
 
-struct failer {
-	uint64_t key;        /* the client's hash; 0: free */
+struct failer { /* its key is the client's hash */
 	struct addr client, server;
 	uint32_t tick, since; /* since: when `recent` was last halved */
-	uint32_t recent;
-	bool listed;
+	uint32_t recent, recent_all; /* failing answers, and all */
+	bool listed, watched;
 	/* of this tick */
-	uint32_t nxdomain, servfail, refused, fresh, like_address;
+	uint32_t answers, nxdomain, servfail, refused, fresh, like_address;
+	uint64_t bytes;
 	uint32_t sampling;
 	int64_t first_ns, last_ns;
 	uint64_t zones[2];   /* one bit of 64 by hash: this minute, the one before */
@@ -125,6 +124,7 @@ struct shard_names {
 	uint64_t *zone_tag;
 	struct zone *zone;
 	struct hot_zone *hot;
+	uint64_t *carrier_key, *failer_key; /* beside the records: a look-up reads a record only when it is there */
 	struct carrier *carrier;
 	struct failer *failer;
 	struct name_filter seen;
@@ -146,6 +146,9 @@ bool names_is_reputation(const uint8_t *zone, size_t len);
 /* An answer at the shard of its zone, and a failing one at that of its client. */
 void names_answer(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k);
 void names_failed(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k);
+
+/* The failing client of a hash, or NULL. */
+struct failer *names_failer(const struct shard_names *n, uint64_t client);
 
 /* Whether a key is new; then it is in the filter from now on. */
 bool name_filter_add(struct name_filter *f, uint64_t hash, uint32_t tick);

@@ -13,8 +13,9 @@
 
 enum {
 	FAILING_FROM = 20,    /* failing answers lately, from which on a client is watched */
-	CARRIED_HOUR = 2000,  /* bytes: a fifth of what is judged */
-	CARRIED_DAY = 10000,
+	CARRIED_HOUR = 2000,  /* bytes: a part of what is judged */
+	CARRIED_DAY = 20000,
+	CARRIED_ADDRESSES = 5, /* so many times more where addresses are asked for */
 	RESOLVER_CLIENTS = 2, /* who answers so many clients at once asks for others */
 	QUIET_S = 900,        /* a tunnel may be silent so long and be the same one */
 	SLOW_QUIET_S = 7200,
@@ -97,10 +98,11 @@ static void
 take_carrier(struct engine *e, const struct carrier *c)
 {
 	struct carried sums = carrier_sums(c, e->env.tick);
+	uint32_t times = c->rare * 2 >= c->fresh ? 1 : CARRIED_ADDRESSES;
 	struct place place = place_of(&e->env, &c->client);
 	struct watch *w;
 
-	if (sums.hour < CARRIED_HOUR && sums.day < CARRIED_DAY && !(e->why_on && addr_equal(&c->client, &e->why)))
+	if (sums.hour < CARRIED_HOUR * times && sums.day < CARRIED_DAY * times && !(e->why_on && addr_equal(&c->client, &e->why)))
 		return;
 	if (!judged_here(e, &c->client, place))
 		return;
@@ -123,31 +125,63 @@ take_carrier(struct engine *e, const struct carrier *c)
 	w->report_s = sums.hours > 3 ? SLOW_QUIET_S : QUIET_S;
 }
 
+/* Worth a watch: many questions failed lately, and that is much of what it asked. */
+static bool
+fails_much(const struct failer *x)
+{
+	return x->recent >= FAILING_FROM && x->recent * 5 >= x->recent_all * 2;
+}
+
 static void
-take_failer(struct engine *e, const struct failer *x)
+take_failer(struct engine *e, struct failer *x)
 {
 	struct place place = place_of(&e->env, &x->client);
 	struct watch *w;
 
-	if (x->recent < FAILING_FROM && !(e->why_on && addr_equal(&x->client, &e->why)))
+	if (!x->watched && !fails_much(x) && !(e->why_on && addr_equal(&x->client, &e->why)))
 		return;
 	if (!judged_here(e, &x->client, place))
 		return;
-	w = watches_get(&e->watches, e->env.seed, &x->client, SIDE_CLIENT, SERVICE_FAILING, e->env.tick);
+	w = x->watched ? watches_find(&e->watches, e->env.seed, &x->client, SIDE_CLIENT, SERVICE_FAILING) : NULL;
+	if (w == NULL) {
+		x->watched = fails_much(x) || e->why_on;
+		w = x->watched ? watches_get(&e->watches, e->env.seed, &x->client, SIDE_CLIENT, SERVICE_FAILING, e->env.tick) : NULL;
+	}
 	if (w == NULL)
 		return;
-	e->failing_watched = true;
 	w->flags = place.flags;
 	w->link = place.link;
 	begin(e, w, x->first_ns, x->last_ns, x->sampling);
-	const struct cell c = {.matched = x->nxdomain, .repeat = x->servfail, .any_queries = x->refused, .large = x->fresh,
+	const struct cell c = {.answers = x->answers, .answer_packets = x->answers, .answer_bytes = x->bytes,
+		.matched = x->nxdomain, .repeat = x->servfail, .any_queries = x->refused, .large = x->fresh,
 		.later_packets = x->like_address};
 
 	cell_add(&w->now, &c);
-	watch_take_peer(w, &x->server, x->nxdomain + x->servfail + x->refused, 0);
-	watch_set_name(w, x->sample.wire, x->sample.len, 0, 1);
+	if (x->nxdomain + x->servfail + x->refused > 0) {
+		watch_take_peer(w, &x->server, x->nxdomain + x->servfail + x->refused, 0);
+		watch_set_name(w, x->sample.wire, x->sample.len, 0, 1);
+	}
 	w->names.tick = e->env.tick;
 	w->names.zones = (uint32_t)bits_count(x->zones[0] | x->zones[1]);
+}
+
+/* All answers of a client some of whose questions failed. */
+static void
+count_answers(struct engine *e, const struct pair *p)
+{
+	uint64_t client = addr_hash(e->env.seed, &p->client);
+	struct shard_names *n = &e->shard[shard_of(client)].names;
+	struct failer *x = names_failer(n, client);
+
+	if (x == NULL)
+		return;
+	x->answers += p->answers;
+	x->bytes += p->answer_bytes;
+	x->recent_all += p->answers;
+	if (!x->listed) {
+		x->listed = true;
+		n->failer_touched[n->failers_n++] = (uint32_t)(x - n->failer);
+	}
 }
 
 void
@@ -155,15 +189,8 @@ names_take_pair(struct engine *e, const struct pair *p, bool stranger)
 {
 	struct watch *w;
 
-	if (e->failing_watched && p->answers > 0 && p->crowd != CROWD_OF_CLIENTS) {
-		w = watches_find(&e->watches, e->env.seed, &p->client, SIDE_CLIENT, SERVICE_FAILING);
-		if (w != NULL) {
-			w->now.answers += p->answers;
-			w->now.answer_packets += p->answers;
-			w->now.answer_bytes += p->answer_bytes;
-			w->touched = e->env.tick;
-		}
-	}
+	if (p->answers > 0 && p->crowd != CROWD_OF_CLIENTS)
+		count_answers(e, p);
 	if (!stranger || p->crowd != CROWD_NONE || addr_is_special(&p->server) || addr_is_special(&p->client))
 		return;
 	w = watches_get(&e->watches, e->env.seed, &p->server, SIDE_SERVER, SERVICE_RECURSION, e->env.tick);
@@ -219,14 +246,10 @@ names_tick_done(struct engine *e)
 			struct failer *x = &n->failer[n->failer_touched[i]];
 
 			x->listed = false;
+			x->answers = 0;
+			x->bytes = 0;
 			x->nxdomain = x->servfail = x->refused = x->fresh = x->like_address = 0;
 		}
 		n->carriers_n = n->failers_n = 0;
-	}
-	/* until the next tick with a failing client: those still watched are seen by their pairs */
-	if (e->env.tick % 64 == 0) {
-		e->failing_watched = false;
-		for (uint32_t i = 0; i < e->watches.used; i++)
-			e->failing_watched = e->failing_watched || e->watches.pool[e->watches.order[i]].service == SERVICE_FAILING;
 	}
 }

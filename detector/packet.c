@@ -460,22 +460,30 @@ shards_ingest(struct shard *shards, const struct shard_env *env, const struct fl
 	for (size_t at = 0; at < total; at += CHUNK) {
 		const struct flow *f = flow + at;
 		const struct flow_key *k = key + at;
-		size_t n = total - at < CHUNK ? total - at : CHUNK;
+		size_t n = total - at < CHUNK ? total - at : CHUNK, names = 0;
+		uint8_t name[CHUNK]; /* the few with a question */
 
-		for (size_t i = 0; i < n; i++)
-			for (enum shard_part part = PART_SOURCE; part <= (k[i].zone != 0 ? PART_NAME : PART_PAIR); part++)
+		for (size_t i = 0; i < n; i++) {
+			name[names] = (uint8_t)i;
+			names += k[i].zone != 0;
+			for (enum shard_part part = PART_SOURCE; part <= PART_PAIR; part++)
 				prefetch_tags(shards, &k[i], part);
+		}
+		for (size_t i = 0; i < names; i++)
+			prefetch_tags(shards, &k[name[i]], PART_NAME);
 		for (size_t i = 0; i < n; i++)
-			for (enum shard_part part = PART_SOURCE; part <= (k[i].zone != 0 ? PART_NAME : PART_PAIR); part++)
+			for (enum shard_part part = PART_SOURCE; part <= PART_PAIR; part++)
 				prefetch_records(shards, &k[i], part);
+		for (size_t i = 0; i < names; i++)
+			prefetch_records(shards, &k[name[i]], PART_NAME);
 		for (size_t i = 0; i < n; i++) {
 			work_flow(shards, env, &f[i], &k[i], PART_SOURCE);
 			work_flow(shards, env, &f[i], &k[i], PART_DESTINATION);
 			if (needs_pair(&f[i], &k[i]))
 				work_flow(shards, env, &f[i], &k[i], PART_PAIR);
-			if (k[i].zone != 0)
-				work_flow(shards, env, &f[i], &k[i], PART_NAME);
 		}
+		for (size_t i = 0; i < names; i++)
+			work_flow(shards, env, &f[name[i]], &k[name[i]], PART_NAME);
 	}
 }
 

@@ -170,7 +170,7 @@ struct flow_key {
 	/* an answer with its question: see names.h */
 	uint8_t sub;        /* bytes of the name before its zone */
 	bool like_address, fails;
-	uint64_t question, name, zone; /* keyed hashes; zone 0: none that is counted */
+	uint64_t question, zone; /* keyed hashes; zone 0: none that is counted */
 };
 enum { FLOW_ASKS = 1, FLOW_ANSWERS = 2 };
 

@@ -210,7 +210,7 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 	struct watch *w;
 
 	count_server(e, p);
-	if (p->service == SERVICE_DNS && (p->recursed > 0 || e->failing_watched))
+	if (p->service == SERVICE_DNS && p->answers > 0)
 		names_take_pair(e, p, p->recursed > 0 &&
 		    engine_stranger(e, p, place_of(&e->env, &p->client), place_of(&e->env, &p->server)));
 	if (p->to_ns != 0)
@@ -634,8 +634,8 @@ drop_quiet(struct engine *e)
 void
 engine_close_tick(struct engine *e)
 {
-	names_close_tick(e);
 	take_pairs(e);
+	names_close_tick(e);
 	watch_floods(e);
 	grow_curves(e);
 	judge_all(e);
