@@ -12,10 +12,10 @@
 #include "detector/tables.h"
 
 enum {
-	FILTER_BLOCKS = 1 << 11,
-	FILTER_KEYS = 60000,      /* about 17 bits a key: 1 in 300 passes for seen */
+	FILTER_WORDS = 1 << 13,
+	FILTER_KEYS = 30000,
 	FILTER_AGE = 3600,
-	HOT_BLOCKS = 32,
+	HOT_WORDS = 256,
 	HOT_KEYS = 1000,
 	HOT_FROM = 60,            /* new failing names in a minute */
 	HOT_REST = 120,           /* ticks after which a quiet one makes room */
@@ -31,6 +31,17 @@ static inline uint8_t
 lower(uint8_t c)
 {
 	return c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c;
+}
+
+/* The same for eight bytes at once: adding to the low seven bits of each carries into its top bit from 'A' on, and again
+ * from '[' on. */
+static inline uint64_t
+lower8(uint64_t w)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	uint64_t seven = w & 0x7f * ones, from_a = seven + (0x80 - 'A') * ones, past_z = seven + (0x80 - '[') * ones;
+
+	return w | ((from_a & ~past_z & ~w & 0x80 * ones) >> 2);
 }
 
 /* Second-level labels below which countries register names. */
@@ -117,16 +128,19 @@ void
 names_key(const struct flow *f, uint64_t seed, struct flow_key *k)
 {
 	const struct dns_view *v = f->dns;
-	uint8_t low[DNS_NAME_WIRE + 1];
+	uint64_t word[(DNS_NAME_WIRE + 8) / 8];
+	const uint8_t *low = (const uint8_t *)word;
 	size_t n = v->name_len;
 	struct shape s;
 
 	if (n < 2 || v->opcode != 0 || v->malformed)
 		return;
 	s = shape_of(v->name, n);
+	word[(n - 1) / 8] = 0;
+	memcpy(word, v->name, n);
 	/* label lengths are below 64 and never letters, so the whole name can be folded blindly */
-	for (size_t i = 0; i < n; i++)
-		low[i] = lower(v->name[i]);
+	for (size_t i = 0; i < (n + 7) / 8; i++)
+		word[i] = lower8(word[i]);
 	k->question = XXH3_64bits_withSeed(low, s.zone, seed);
 	if (s.zone < n) {
 		uint64_t zone = XXH3_64bits_withSeed(low + s.zone, n - s.zone, seed);
@@ -149,28 +163,24 @@ names_key(const struct flow *f, uint64_t seed, struct flow_key *k)
 bool
 name_filter_add(struct name_filter *f, uint64_t hash, uint32_t tick)
 {
-	uint64_t *block = &f->word[(size_t)(hash & (f->blocks - 1)) * 16], *young, *old;
-	bool in_young = true, in_old = true;
+	uint64_t *pair = &f->word[(size_t)(hash & (f->words - 1)) * 2];
+	uint64_t mask = UINT64_C(1) << (hash >> 58) | UINT64_C(1) << (hash >> 52 & 63) | UINT64_C(1) << (hash >> 46 & 63) |
+	    UINT64_C(1) << (hash >> 40 & 63);
+	bool known;
 
 	if (f->n >= f->most || tick - f->born >= FILTER_AGE) {
 		f->young ^= 1;
 		f->n = 0;
 		f->born = tick;
-		for (uint32_t b = 0; b < f->blocks; b++)
-			memset(&f->word[(size_t)b * 16 + f->young * 8u], 0, 64);
+		for (size_t i = 0; i < f->words; i++)
+			f->word[2 * i + f->young] = 0;
 	}
-	young = block + f->young * 8;
-	old = block + (f->young ^ 1) * 8;
-	for (int i = 0; i < 4; i++) {
-		uint32_t bit = (uint32_t)(hash >> (64 - 9 * (i + 1))) & 511;
-		uint64_t mask = UINT64_C(1) << (bit & 63);
-
-		in_young = in_young && (young[bit >> 6] & mask) != 0;
-		in_old = in_old && (old[bit >> 6] & mask) != 0;
-		young[bit >> 6] |= mask;
-	}
-	f->n += !in_young;
-	return !in_young && !in_old;
+	if ((pair[f->young] & mask) == mask)
+		return false;
+	known = (pair[f->young ^ 1] & mask) == mask;
+	pair[f->young] |= mask;
+	f->n++;
+	return !known;
 }
 
 double
@@ -196,7 +206,7 @@ names_init(struct shard_names *n)
 	n->failer = calloc(FAILERS, sizeof(*n->failer));
 	n->carrier_touched = calloc(CARRIERS, sizeof(*n->carrier_touched));
 	n->failer_touched = calloc(FAILERS, sizeof(*n->failer_touched));
-	n->seen = (struct name_filter){.word = aligned_alloc(128, (size_t)FILTER_BLOCKS * 128), .blocks = FILTER_BLOCKS,
+	n->seen = (struct name_filter){.word = aligned_alloc(64, (size_t)FILTER_WORDS * 16), .words = FILTER_WORDS,
 		.most = FILTER_KEYS};
 	if (n->zone_tag == NULL || n->zone == NULL || n->hot == NULL || n->carrier == NULL || n->failer == NULL || n->carrier_key == NULL || n->failer_key == NULL ||
 	   
@@ -205,7 +215,7 @@ names_init(struct shard_names *n)
 		return ERR_NOMEM;
 	}
 	memset(n->zone_tag, 0, ZONES * sizeof(*n->zone_tag));
-	memset(n->seen.word, 0, (size_t)FILTER_BLOCKS * 128);
+	memset(n->seen.word, 0, (size_t)FILTER_WORDS * 16);
 	return 0;
 }
 
@@ -315,7 +325,7 @@ hot_get(struct shard_names *n, struct zone *z, uint32_t tick, const struct flow 
 	memset(free_one, 0, sizeof(*free_one));
 	*free_one = (struct hot_zone){.hash = k->zone, .born = tick, .answers = z->answers, .nxdomain = z->failing,
 		.fresh = z->fresh, .fresh_failing = z->fresh_failing,
-		.seen = {.word = NULL, .blocks = HOT_BLOCKS, .most = HOT_KEYS, .born = tick}};
+		.seen = {.word = NULL, .words = HOT_WORDS, .most = HOT_KEYS, .born = tick}};
 	free_one->first_ns = f->start_ns;
 	copy_name(&free_one->zone, f->dns->name + k->sub, f->dns->name_len - k->sub);
 	z->hot = (uint16_t)(free_one - n->hot + 1);
