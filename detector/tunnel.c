@@ -23,8 +23,11 @@ static const struct setting table[] = {
 	{"name-length", "B", 4, 250, 24, "docs/calibration.md", F(name_length), "bytes of the names before the zone, on average"},
 	{"rare-share", "%", 0.01, 1, 0.5, "docs/calibration.md: browsers ask for addresses", F(rare_share),
 	    "questions for TXT, NULL, CNAME, MX and the like"},
-	{"address-factor", "x", 1, 1000, 5, "docs/calibration.md: scanners look addresses up by hash", F(address_factor),
-	    "times more bytes are needed where only addresses are asked for"},
+	{"long-names", "B", 24, 250, 72, "docs/calibration.md: longer than any hash", F(long_names), "long names, for addresses"},
+	{"address-factor", "x", 1, 1000, 5, "docs/calibration.md", F(address_factor),
+	    "times more bytes are needed where long names are asked for addresses"},
+	{"short-factor", "x", 1, 1000, 25, "docs/calibration.md: scanners look files up by their hash", F(short_factor),
+	    "and where shorter names are"},
 	{"clients", "", 1, 64, 4, "docs/calibration.md", F(clients),
 	    "each further so many clients of the zone raise the threshold once more"},
 };
@@ -36,7 +39,8 @@ judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
 	const struct names_figures *f = &w->names;
 	double seen = f->answers > 0 ? (double)f->fresh / f->answers : 0, rare = f->fresh > 0 ? (double)f->rare / f->fresh : 0;
 	double length = f->fresh > 0 ? (double)f->labels / f->fresh : 0;
-	double times = (rare >= set->rare_share ? 1 : set->address_factor) * (f->clients > set->clients ? f->clients / set->clients : 1);
+	double times = (rare >= set->rare_share ? 1 : length >= set->long_names ? set->address_factor : set->short_factor) *
+	    (f->clients > set->clients ? f->clients / set->clients : 1);
 	bool dense = rare >= set->dense_share && seen >= set->dense_share && f->fresh > 0 &&
 	    (double)f->payload / f->fresh >= set->dense_payload;
 	double hour = (dense ? set->dense_bytes : set->hour_bytes) * times;
