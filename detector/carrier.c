@@ -177,6 +177,7 @@ carrier_answer(struct shard_names *n, struct zone *z, const struct shard_env *en
 	c->tick = env->tick;
 	c->last_ns = f->start_ns;
 	c->answers += packets;
+	c->all += packets;
 	if (f->sampling > c->sampling)
 		c->sampling = f->sampling;
 	if (!fresh || bytes == 0)
@@ -185,6 +186,7 @@ carrier_answer(struct shard_names *n, struct zone *z, const struct shard_env *en
 	c->rare += rare_type(v->qtype) ? packets : 0;
 	c->payload += answer * packets;
 	c->labels += k->sub * packets;
+	c->bytes += bytes * packets;
 	c->part[c->slot % CARRIER_SLOTS] += bytes * packets;
 	c->hours[c->hour % CARRIER_HOURS] += bytes * packets;
 	carrier_letters(c, v->name, k->sub);

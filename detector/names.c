@@ -29,11 +29,16 @@ name_filter_add(struct name_filter *f, uint64_t hash, uint32_t tick)
 	bool known;
 
 	if (f->n >= f->most || tick - f->born >= FILTER_AGE) {
+		bool stale = tick - f->born >= 2 * FILTER_AGE; /* after a long silence the older one is too old as well */
+
 		f->young ^= 1;
 		f->n = 0;
 		f->born = tick;
-		for (size_t i = 0; i < f->words; i++)
+		for (size_t i = 0; i < f->words; i++) {
 			f->word[2 * i + f->young] = 0;
+			if (stale)
+				f->word[2 * i + (f->young ^ 1)] = 0;
+		}
 	}
 	if ((pair[f->young] & mask) == mask)
 		return false;

@@ -93,6 +93,7 @@ struct carrier { /* its key is the hash of client and zone */
 	uint32_t part[CARRIER_SLOTS], hours[CARRIER_HOURS]; /* bytes of new names and what their answers carry */
 	uint32_t answers, fresh, rare, payload, labels; /* labels: bytes of the new names before the zone */
 	uint32_t clients, sampling;
+	uint64_t all, bytes; /* answers and bytes carried, all the time */
 	int64_t first_ns, last_ns;
 	uint16_t letters[ALPHABET];
 	struct name_copy zone;

@@ -51,7 +51,7 @@ tunnel_figures(struct alert *a, const struct watch *w)
 	add(a, w, EV_LABEL_BYTES_HOUR, f->hour, f->fresh);
 	add(a, w, EV_LABEL_BYTES_DAY, f->day, f->fresh);
 	add(a, w, EV_DISTINCT_NAMES, f->fresh, f->fresh);
-	add(a, w, EV_RESPONSES, f->answers, f->answers);
+	add(a, w, EV_RESPONSES, (double)f->all, f->all);
 	if (f->answers > 0)
 		add(a, w, EV_DISTINCT_SHARE, (double)f->fresh / f->answers, f->answers);
 	if (f->fresh > 0) {
@@ -61,8 +61,8 @@ tunnel_figures(struct alert *a, const struct watch *w)
 	add(a, w, EV_NAME_ENTROPY, f->entropy, f->fresh);
 	add(a, w, EV_ANSWER_PAYLOAD, f->payload, f->fresh);
 	add(a, w, EV_BPS, f->hour * 8.0 / 3600, f->fresh);
-	a->packets = f->answers;
-	a->bytes = f->day;
+	a->packets = f->all;
+	a->bytes = f->bytes;
 }
 
 void

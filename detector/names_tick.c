@@ -120,7 +120,7 @@ take_carrier(struct engine *e, const struct carrier *c)
 	watch_set_name(w, c->zone.wire, c->zone.len, 0, 1);
 	w->names = (struct names_figures){.tick = e->env.tick, .hour = sums.hour, .day = sums.day, .hours = sums.hours,
 		.answers = c->answers, .fresh = c->fresh, .rare = c->rare, .payload = c->payload, .labels = c->labels,
-		.clients = c->clients, .entropy = carrier_entropy(c),
+		.clients = c->clients, .all = c->all, .bytes = c->bytes, .entropy = carrier_entropy(c),
 		.reputation = c->zone.len > 0 && names_is_reputation(c->zone.wire, c->zone.len)};
 	w->report_s = sums.hours > 3 ? SLOW_QUIET_S : QUIET_S;
 }
