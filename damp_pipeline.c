@@ -529,7 +529,7 @@ slice_init(struct pipeline *p, struct slice *s)
 	if (s->key == NULL || flow_batch_init(&s->batch, SLICE_FLOWS) < 0)
 		return ERR_NOMEM;
 	for (unsigned int g = 0; grouped(p) && g < groups_of(p); g++) {
-		s->items[g].item = calloc(SLICE_FLOWS * 3, sizeof(*s->items[g].item));
+		s->items[g].item = calloc(SLICE_FLOWS * 4, sizeof(*s->items[g].item));
 		if (s->items[g].item == NULL)
 			return ERR_NOMEM;
 	}

@@ -15,6 +15,10 @@ static const char *const kinds[ALERT_KINDS] = {
 	[KIND_UDP_FRAGMENT_FLOOD] = "udp-fragment-flood",
 	[KIND_DNS_QUERY_FLOOD] = "dns-query-flood",
 	[KIND_EXPORTER_HEALTH] = "exporter-health",
+	[KIND_DNS_NXDOMAIN_FLOOD] = "dns-nxdomain-flood",
+	[KIND_DNS_RANDOM_SUBDOMAIN] = "dns-random-subdomain",
+	[KIND_DNS_TUNNEL] = "dns-tunnel",
+	[KIND_OPEN_RESOLVER] = "open-resolver",
 };
 
 static const char *const roles[ALERT_ROLES] = {
@@ -60,6 +64,21 @@ static const struct evidence_info evidence[EVIDENCE_KEYS] = {
 	[EV_CORRUPT] = {"corrupt", 0},
 	[EV_TIME_REPAIRED] = {"time_repaired", 0},
 	[EV_CLOCK_OFFSET] = {"clock_offset_s", 1},
+	[EV_DISTINCT_NAMES] = {"distinct_names", 0},
+	[EV_DISTINCT_SHARE] = {"distinct_share", 3},
+	[EV_FAILING_SHARE] = {"failing_share", 3},
+	[EV_NXDOMAIN] = {"nxdomain", 0},
+	[EV_NXDOMAIN_SHARE] = {"nxdomain_share", 3},
+	[EV_SERVFAIL] = {"servfail", 0},
+	[EV_REFUSED] = {"refused", 0},
+	[EV_ZONES] = {"zones", 0},
+	[EV_USUAL] = {"usual_names_per_minute", 0},
+	[EV_LABEL_BYTES_HOUR] = {"label_bytes_per_hour", 0},
+	[EV_LABEL_BYTES_DAY] = {"label_bytes_per_day", 0},
+	[EV_NAME_LENGTH] = {"mean_name_length", 1},
+	[EV_NAME_ENTROPY] = {"name_entropy_bits", 2},
+	[EV_RARE_SHARE] = {"rare_type_share", 3},
+	[EV_ANSWER_PAYLOAD] = {"answer_payload_bytes", 0},
 };
 
 static int

@@ -46,6 +46,18 @@ struct fragment_settings {
 struct query_flood_settings {
 	double rate, unanswered_share, fresh_share;
 };
+struct nxdomain_settings {
+	double rate, failing_share, min_answers, new_share, zones, address_share;
+};
+struct subdomain_settings {
+	double names, distinct_share, failing_share, over_usual;
+};
+struct tunnel_settings {
+	double hour_bytes, dense_bytes, dense_share, dense_payload, day_bytes, day_hours, new_share, name_length, rare_share, long_names, address_factor, short_factor, clients;
+};
+struct open_resolver_settings {
+	double strangers, answers;
+};
 struct exporter_settings {
 	double lost_share, min_records, undecoded, repaired_share, clock_offset;
 };
@@ -62,6 +74,10 @@ struct detect_settings {
 	struct fragment_settings fragment;
 	struct query_flood_settings query_flood;
 	struct exporter_settings exporter;
+	struct nxdomain_settings nxdomain;
+	struct subdomain_settings subdomain;
+	struct tunnel_settings tunnel;
+	struct open_resolver_settings open_resolver;
 };
 
 struct judge_env {
@@ -114,6 +130,6 @@ struct interval ratio99(double ratio, double a, double b, bool sampled);
 
 extern const struct detector detector_abuser, detector_victim, detector_reflector, detector_udp_victim,
     detector_udp_reflector, detector_fragment, detector_query_flood,
-    detector_exporter;
+    detector_exporter, detector_nxdomain, detector_subdomain, detector_tunnel, detector_open_resolver;
 
 #endif

@@ -84,6 +84,13 @@ struct engine {
 	size_t why_n;
 };
 
+/* names_tick.c: what is remarkable in the shards' names goes into watches; after the pairs. */
+void names_close_tick(struct engine *e);
+/* A pair that answered recursion. */
+void names_take_pair(struct engine *e, const struct pair *p, bool stranger);
+/* Forgets this tick's counters. */
+void names_tick_done(struct engine *e);
+
 /* tick.c: closes the current tick and starts the next. */
 void engine_close_tick(struct engine *e);
 

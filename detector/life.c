@@ -166,7 +166,8 @@ incident_begin(struct book_incident *inc, const struct alert *a)
 	memcpy(i->qname, a->qname, a->qname_len);
 	i->qtype = a->qtype;
 	memcpy(i->link, a->link, sizeof(i->link));
-	i->has_through = a->peers_n > 0;
+	/* clients of a zone and strangers at an open resolver are many, none of them the way it went */
+	i->has_through = a->peers_n > 0 && a->role != ROLE_ZONE && a->kind != KIND_OPEN_RESOLVER;
 	if (i->has_through)
 		i->through = a->peers[0].addr;
 	i->alert = inc->sorted;
@@ -188,9 +189,10 @@ incident_account(struct book_incident *inc, const struct alert *before, const st
 
 	i->bytes += now->bytes - before->bytes;
 	i->packets += now->packets - before->packets;
-	i->queries += (uint64_t)(figure(now, EV_QUERY_PACKETS) - figure(before, EV_QUERY_PACKETS));
-	i->query_bytes += (uint64_t)(figure(now, EV_QUERY_BYTES) - figure(before, EV_QUERY_BYTES));
-	i->responses += (uint64_t)(figure(now, EV_RESPONSES) - figure(before, EV_RESPONSES));
+	/* a figure may shrink: signed, then added modulo 2^64 */
+	i->queries += (uint64_t)(int64_t)(figure(now, EV_QUERY_PACKETS) - figure(before, EV_QUERY_PACKETS));
+	i->query_bytes += (uint64_t)(int64_t)(figure(now, EV_QUERY_BYTES) - figure(before, EV_QUERY_BYTES));
+	i->responses += (uint64_t)(int64_t)(figure(now, EV_RESPONSES) - figure(before, EV_RESPONSES));
 	i->bps += figure(now, EV_BPS) - figure(before, EV_BPS);
 	if (now->start_ns < i->first_ns)
 		i->first_ns = now->start_ns;
@@ -268,6 +270,9 @@ open_alert(struct book *b, const struct life_env *env, struct watch *w, const st
 	if (w->service == SERVICE_EXPORTER) {
 		ba->alert.vector = "flow-export";
 		ba->alert.vector_port = 0;
+	} else if (service_is_names(w->service)) {
+		ba->alert.vector = "dns";
+		ba->alert.vector_port = 53;
 	} else {
 		ba->alert.vector = w->service == SERVICE_NONE ? "dns" : service_info(w->service)->name;
 		ba->alert.vector_port = w->service == SERVICE_NONE ? 53 : service_info(w->service)->port;

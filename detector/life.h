@@ -67,6 +67,9 @@ void life_finish(struct book *b, const struct life_env *env, struct watch *w);
 
 /* 1..10: how much traffic it is, more where it fills a link (capacity 0: unknown). */
 int alert_severity(double bps, uint64_t link_capacity_bps);
+/* names_text.c: figures, name and sentence of an alert about what names tell. */
+void names_figures(struct alert *a, const struct watch *w, enum watch_sum which);
+void names_sentence(struct alert *a);
 /* Fills kind-independent figures and the sentence; in message.c. */
 void alert_describe(struct alert *a, const struct watch *w, const struct verdict *v, const struct judge_env *env);
 

@@ -160,6 +160,13 @@ other_figures(struct alert *a, const struct watch *w, enum watch_sum which)
 
 enum { EXPORTER_SEVERITY = 3 }; /* nobody is attacked, but an attack could be missed */
 
+/* What names tell costs little traffic: what it means for people decides. */
+static int
+names_severity(enum alert_kind k)
+{
+	return k == KIND_DNS_RANDOM_SUBDOMAIN || k == KIND_DNS_TUNNEL ? 6 : 4;
+}
+
 static double
 value(const struct alert *a, enum evidence_key k)
 {
@@ -242,6 +249,10 @@ sentence(struct alert *a, const struct verdict *v)
 		    value(a, EV_LOST_RECORDS), value(a, EV_RECORDS) + value(a, EV_LOST_RECORDS), 100 * value(a, EV_LOST_SHARE),
 		    value(a, EV_UNDECODED), value(a, EV_TIME_REPAIRED), value(a, EV_CORRUPT), value(a, EV_CLOCK_OFFSET));
 		break;
+	case KIND_DNS_NXDOMAIN_FLOOD:
+	case KIND_DNS_RANDOM_SUBDOMAIN:
+	case KIND_DNS_TUNNEL:
+	case KIND_OPEN_RESOLVER: break; /* names_text.c */
 	default:
 		snprintf(a->message, sizeof(a->message),
 		    "%s is flooded with DNS queries from addresses not seen before: %.0f a second, %s, hardly any answered%s",
@@ -259,6 +270,12 @@ alert_describe(struct alert *a, const struct watch *w, const struct verdict *v, 
 	(void)env;
 	a->subject.type = SUBJECT_HOST;
 	a->subject.prefix = (struct prefix){w->addr, 128};
+	if (w->service == SERVICE_ZONE) {
+		char zone[DNS_NAME_TEXT];
+
+		a->subject.type = SUBJECT_ZONE;
+		snprintf(a->subject.name, sizeof(a->subject.name), "%.255s", dns_name_text(w->name[0].wire, w->name[0].len, zone));
+	}
 	a->proto = FLOW_UDP;
 	a->evidence_n = 0;
 	if (which != SUM_TOTAL && w->sum[which].ticks == 0) /* at the end of an alert the windows have run empty */
@@ -270,6 +287,8 @@ alert_describe(struct alert *a, const struct watch *w, const struct verdict *v, 
 	}
 	if (w->service == SERVICE_EXPORTER)
 		exporter_figures(a, w);
+	else if (service_is_names(w->service))
+		names_figures(a, w, which);
 	else if (w->service == SERVICE_DNS)
 		dns_figures(a, w, which);
 	else
@@ -277,7 +296,10 @@ alert_describe(struct alert *a, const struct watch *w, const struct verdict *v, 
 	top_peers(a, w);
 	names(a, w);
 	/* the traffic an alert names runs from source to destination: queries of an abuser, answers to a victim */
-	if (w->side == SIDE_CLIENT && a->role == ROLE_ABUSER) {
+	if (a->role == ROLE_ZONE) {
+		a->has_source = a->peers_n > 0; /* of many clients the loudest; the zone is no address */
+		a->source = a->peers[0].addr;
+	} else if (w->side == SIDE_CLIENT && a->role == ROLE_ABUSER) {
 		a->source = w->addr;
 		a->has_source = true;
 		a->has_destination = a->peers_n > 0;
@@ -297,9 +319,11 @@ alert_describe(struct alert *a, const struct watch *w, const struct verdict *v, 
 		a->has_destination = a->peers_n > 0;
 		a->destination = a->peers[0].addr;
 	}
-	int now = w->service == SERVICE_EXPORTER ? EXPORTER_SEVERITY : alert_severity(value(a, EV_BPS), a->link_capacity_bps);
+	int now = w->service == SERVICE_EXPORTER ? EXPORTER_SEVERITY : service_is_names(w->service) ? names_severity(a->kind) : alert_severity(value(a, EV_BPS), a->link_capacity_bps);
 
 	if (now > a->severity)
 		a->severity = now;
 	sentence(a, v);
+	if (service_is_names(w->service))
+		names_sentence(a);
 }

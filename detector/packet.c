@@ -247,6 +247,9 @@ dns_answer(struct shard *s, const struct shard_env *env, const struct flow *f, c
 	p->answers += (uint32_t)f->packets;
 	p->answer_packets += (uint32_t)f->packets;
 	p->answer_bytes += f->bytes;
+	if (f->dns != NULL && f->dns->recursion_available && f->dns->recursion_desired && !f->dns->authoritative &&
+	    f->dns->rcode == DNS_NOERROR && f->dns->answers > 0)
+		p->recursed += (uint32_t)f->packets;
 	if (size >= env->large_answer)
 		large_answer(s, env, f, k, p);
 }
@@ -387,6 +390,8 @@ prefetch_tags(struct shard *shards, const struct flow_key *k, enum shard_part pa
 		__builtin_prefetch(host_bucket(&shards[shard_of(k->src)], k->src));
 	else if (part == PART_DESTINATION)
 		__builtin_prefetch(host_bucket(&shards[shard_of(k->dst)], k->dst));
+	else if (part == PART_NAME)
+		names_prefetch_tags(&shards[shard_of(k->zone)].names, k->zone, k->question);
 	else if (k->service != SERVICE_NONE)
 		__builtin_prefetch(pair_bucket(&shards[k->pair_shard], likely_pair(k)));
 }
@@ -410,6 +415,11 @@ prefetch_records(struct shard *shards, const struct flow_key *k, enum shard_part
 		prefetch_host(&shards[shard_of(k->src)], k->src);
 	} else if (part == PART_DESTINATION) {
 		prefetch_host(&shards[shard_of(k->dst)], k->dst);
+	} else if (part == PART_NAME) {
+		const struct zone *z = names_zone_peek(&shards[shard_of(k->zone)].names, k->zone);
+
+		if (z != NULL)
+			__builtin_prefetch(z, 1);
 	} else if (k->service != SERVICE_NONE) {
 		struct shard *s = &shards[k->pair_shard];
 		uint64_t hash = likely_pair(k);
@@ -422,7 +432,15 @@ prefetch_records(struct shard *shards, const struct flow_key *k, enum shard_part
 	}
 }
 
-/* One flow at one place: its source's host, its destination's host, or its pair. */
+/* One flow at one place: its source's host, its destination's host, its pair, or the zone of its question. */
+static inline void
+client_work(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k)
+{
+	host_count(s, env, k->dst, &f->dst, f, true);
+	if (k->fails)
+		names_failed(s, env, f, k);
+}
+
 static inline void
 work_flow(struct shard *shards, const struct shard_env *env, const struct flow *f, const struct flow_key *k,
     enum shard_part part)
@@ -430,7 +448,9 @@ work_flow(struct shard *shards, const struct shard_env *env, const struct flow *
 	if (part == PART_SOURCE)
 		host_count(&shards[shard_of(k->src)], env, k->src, &f->src, f, false);
 	else if (part == PART_DESTINATION)
-		host_count(&shards[shard_of(k->dst)], env, k->dst, &f->dst, f, true);
+		client_work(&shards[shard_of(k->dst)], env, f, k);
+	else if (part == PART_NAME)
+		names_answer(&shards[shard_of(k->zone)], env, f, k);
 	else
 		pair_work(&shards[k->pair_shard], env, f, k);
 }
@@ -442,20 +462,30 @@ shards_ingest(struct shard *shards, const struct shard_env *env, const struct fl
 	for (size_t at = 0; at < total; at += CHUNK) {
 		const struct flow *f = flow + at;
 		const struct flow_key *k = key + at;
-		size_t n = total - at < CHUNK ? total - at : CHUNK;
+		size_t n = total - at < CHUNK ? total - at : CHUNK, names = 0;
+		uint8_t name[CHUNK]; /* the few with a question */
 
-		for (size_t i = 0; i < n; i++)
+		for (size_t i = 0; i < n; i++) {
+			name[names] = (uint8_t)i;
+			names += k[i].zone != 0;
 			for (enum shard_part part = PART_SOURCE; part <= PART_PAIR; part++)
 				prefetch_tags(shards, &k[i], part);
+		}
+		for (size_t i = 0; i < names; i++)
+			prefetch_tags(shards, &k[name[i]], PART_NAME);
 		for (size_t i = 0; i < n; i++)
 			for (enum shard_part part = PART_SOURCE; part <= PART_PAIR; part++)
 				prefetch_records(shards, &k[i], part);
+		for (size_t i = 0; i < names; i++)
+			prefetch_records(shards, &k[name[i]], PART_NAME);
 		for (size_t i = 0; i < n; i++) {
 			work_flow(shards, env, &f[i], &k[i], PART_SOURCE);
 			work_flow(shards, env, &f[i], &k[i], PART_DESTINATION);
 			if (needs_pair(&f[i], &k[i]))
 				work_flow(shards, env, &f[i], &k[i], PART_PAIR);
 		}
+		for (size_t i = 0; i < names; i++)
+			work_flow(shards, env, &f[name[i]], &k[name[i]], PART_NAME);
 	}
 }
 
@@ -477,6 +507,11 @@ shards_split(const struct flow *f, const struct flow_key *k, size_t n, unsigned 
 		b->item[b->n++] = (uint16_t)(i << 2 | PART_DESTINATION);
 		if (needs_pair(&f[i], &k[i]))
 			c->item[c->n++] = (uint16_t)(i << 2 | PART_PAIR);
+		if (k[i].zone != 0) {
+			struct shard_items *d = &items[group[shard_of(k[i].zone)]];
+
+			d->item[d->n++] = (uint16_t)(i << 2 | PART_NAME);
+		}
 	}
 }
 

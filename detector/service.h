@@ -5,6 +5,7 @@
 #ifndef DETECTOR_SERVICE_H
 #define DETECTOR_SERVICE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum {
@@ -12,6 +13,12 @@ enum {
 	SERVICE_DNS = 1,
 	SERVICE_FRAGMENT = 2, /* UDP fragments that belong to no service in the table */
 	SERVICE_FIRST_UDP = 3,
+	/* not in the table: watches of what names tell, see names.h */
+	SERVICE_NAMES_FIRST = 248,
+	SERVICE_FAILING = 248,   /* a client whose questions fail */
+	SERVICE_TUNNEL = 249,    /* a client that sends data in names */
+	SERVICE_RECURSION = 250, /* a server that answers recursion to strangers */
+	SERVICE_ZONE = 251,      /* a zone; its address is a hash of its name */
 	SERVICE_EXPORTER = 255, /* not in the table: watches of flow exporters, see exporter.c */
 };
 
@@ -43,5 +50,12 @@ service_by_port(const struct service_map *m, uint16_t port)
 
 const struct service *service_info(uint8_t id); /* id < service_count() */
 unsigned int service_count(void);
+
+/* A watch made for what names tell. */
+static inline bool
+service_is_names(uint8_t id)
+{
+	return id >= SERVICE_NAMES_FIRST && id < SERVICE_EXPORTER;
+}
 
 #endif

@@ -43,7 +43,7 @@ shard_init(struct shard *s, uint32_t hosts, uint32_t pairs, uint32_t links)
 	if (s->host_tag == NULL || s->host == NULL || s->pair_tag == NULL || s->pair == NULL ||
 	    s->pair_slot == NULL || s->open == NULL || s->held == NULL || s->name == NULL || s->log == NULL ||
 	    s->link_down == NULL || s->gone == NULL || countmin_init(&s->seen, 1 << 16) < 0 ||
-	    fragment_table_init(&s->fragments, FRAGMENTS) < 0) {
+	    fragment_table_init(&s->fragments, FRAGMENTS) < 0 || names_init(&s->names) < 0) {
 		shard_done(s);
 		return ERR_NOMEM;
 	}
@@ -72,6 +72,7 @@ shard_done(struct shard *s)
 	free(s->gone);
 	countmin_done(&s->seen);
 	fragment_table_done(&s->fragments);
+	names_done(&s->names);
 	memset(s, 0, sizeof(*s));
 }
 
@@ -128,6 +129,10 @@ flow_keys(const struct shard_env *env, const struct flow *f, size_t n, struct fl
 		k[i].dst = addr_hash(env->seed, &f[i].dst);
 		k[i].pair_shard = (uint8_t)shard_of((k[i].src + k[i].dst) * UINT64_C(0x9e3779b97f4a7c15));
 		classify(env, &f[i], &k[i]);
+		k[i].fails = false;
+		k[i].zone = 0;
+		if (k[i].service == SERVICE_DNS && k[i].dir == FLOW_ANSWERS && f[i].dns != NULL)
+			names_key(&f[i], env->seed, &k[i]);
 	}
 }
 

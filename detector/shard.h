@@ -5,7 +5,7 @@
  * bounds, and each sees its flows in the order of the input; so any thread may work on any shard
  * between two ticks and the result never depends on how many there are.
  *
- * Memory: 72 bytes a host slot, 20 a pair slot, about 3 MiB of fixed tables a shard.  Nothing is
+ * Memory: 72 bytes a host slot, 20 a pair slot, about 4.5 MiB of fixed tables a shard.  Nothing is
  * allocated after shard_init.
  */
 #ifndef DETECTOR_SHARD_H
@@ -19,6 +19,7 @@
 #include "base/prefixmap.h"
 #include "collector/flow.h"
 #include "collector/fragment.h"
+#include "detector/names.h"
 #include "detector/service.h"
 #include "detector/sketch.h"
 #include "detector/view.h"
@@ -81,6 +82,7 @@ struct pair {
 	uint32_t large_size;         /* sum of the large answers' DNS sizes */
 	uint32_t large_query_bytes;  /* of the queries that explain them, IP level */
 	uint64_t query_bytes, answer_bytes, large_bytes, later_bytes;
+	uint32_t recursed;           /* answers to recursive questions by a server that is not authoritative */
 };
 
 enum { LATE_RECORD_S = 3600 }; /* what records tell of an earlier time counts in the totals alone */
@@ -144,6 +146,7 @@ struct shard {
 	struct tick_sums sums;
 	uint64_t *link_down;        /* bytes of this tick by link, of packets */
 	struct space_saving *gone;  /* [3]: evicted hosts by bytes, packets, fragments */
+	struct shard_names names;
 	struct shard_counters count;
 };
 
@@ -165,6 +168,10 @@ struct flow_key {
 	uint8_t pair_shard;
 	uint8_t service;
 	uint8_t dir;        /* FLOW_ASKS, FLOW_ANSWERS */
+	/* an answer with its question: see names.h */
+	uint8_t sub;        /* bytes of the name before its zone */
+	bool like_address, fails;
+	uint64_t question, zone; /* keyed hashes; zone 0: none that is counted */
 };
 enum { FLOW_ASKS = 1, FLOW_ANSWERS = 2 };
 
@@ -180,10 +187,10 @@ void shards_ingest(struct shard *shards, const struct shard_env *env, const stru
 
 /* The same for several threads: flows are split once into the work of each group of shards (shard i
  * belongs to group i modulo groups), then any thread may do any group, but only one at a time. */
-enum shard_part { PART_SOURCE, PART_DESTINATION, PART_PAIR };
+enum shard_part { PART_SOURCE, PART_DESTINATION, PART_PAIR, PART_NAME };
 enum { SPLIT_FLOWS = 1 << 14 }; /* at most so many flows in one split */
 struct shard_items {
-	uint16_t *item;   /* index << 2 | part, ascending; room for 3 a flow */
+	uint16_t *item;   /* index << 2 | part, ascending; room for 4 a flow */
 	uint32_t n, next; /* next: done so far */
 };
 void shards_split(const struct flow *f, const struct flow_key *k, size_t n, unsigned int groups,

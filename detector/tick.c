@@ -210,6 +210,9 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 	struct watch *w;
 
 	count_server(e, p);
+	if (p->service == SERVICE_DNS && p->answers > 0)
+		names_take_pair(e, p, p->recursed > 0 &&
+		    engine_stranger(e, p, place_of(&e->env, &p->client), place_of(&e->env, &p->server)));
 	if (p->to_ns != 0)
 		cover_pair(e, p);
 	else if (e->links_n > 0)
@@ -394,7 +397,7 @@ amplified(struct series_point *p, const struct watch *w, bool offender)
 {
 	const struct cell *c = &w->now;
 
-	if (w->service == SERVICE_NONE || w->service == SERVICE_EXPORTER)
+	if (w->service == SERVICE_NONE || service_is_names(w->service) || w->service == SERVICE_EXPORTER)
 		return; /* a server under queries: its few answers are not amplified, or are its clients' already */
 	p->offenders += offender && (c->large > 0 || c->answers > 0);
 	if (w->records)
@@ -638,12 +641,14 @@ void
 engine_close_tick(struct engine *e)
 {
 	take_pairs(e);
+	names_close_tick(e);
 	watch_floods(e);
 	grow_curves(e);
 	judge_all(e);
 	drop_quiet(e);
 	for (int i = 0; i < SHARDS; i++)
 		shard_tick_done(&e->shard[i], &e->env);
+	names_tick_done(e);
 	e->env.tick++;
 	e->env.begin_ns += NS_PER_S;
 	e->end_ns += NS_PER_S;

@@ -248,7 +248,7 @@ engine_query_log(const struct engine *e, struct logged_query *out, size_t max)
 	size_t n = 0, offenders = 0;
 
 	for (uint32_t i = 0; offender != NULL && i < e->book.alerts_n; i++)
-		if (e->book.alert[i].used && e->book.alert[i].alert.role == ROLE_ABUSER)
+		if (e->book.alert[i].used && e->book.alert[i].alert.kind == KIND_DNS_AMPLIFICATION_ABUSER)
 			offender[offenders++] = e->book.alert[i].alert.subject.prefix.addr;
 	if (offenders > 1)
 		qsort(offender, offenders, sizeof(*offender), by_addr);

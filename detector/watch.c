@@ -184,8 +184,8 @@ watches_get(struct watches *w, uint64_t seed, const struct addr *a, enum watch_s
 	return x;
 }
 
-static void
-take_peer(struct watch *w, const struct addr *peer, uint64_t answers, uint64_t bytes)
+void
+watch_take_peer(struct watch *w, const struct addr *peer, uint64_t answers, uint64_t bytes)
 {
 	int least = 0;
 
@@ -222,6 +222,20 @@ take_name(struct watch *w, const struct name_slot *n, uint64_t count)
 	w->name[least].len = n->len;
 	memcpy(w->name[least].wire, n->wire, n->len);
 	w->name[least].count += count;
+}
+
+void
+watch_set_name(struct watch *w, const uint8_t *wire, size_t len, uint16_t qtype, uint64_t count)
+{
+	struct watch_name *n = &w->name[0];
+
+	if (len == 0 || len > sizeof(n->wire))
+		return;
+	n->hash = 1;
+	n->len = (uint8_t)len;
+	n->qtype = qtype;
+	memcpy(n->wire, wire, len);
+	n->count += count;
 }
 
 /* --- records ------------------------------------------------------------------------------------- */
@@ -432,7 +446,7 @@ watch_take(struct watch *w, const struct pair *p, const struct addr *peer, uint6
 	}
 	if (peer != NULL) {
 		hll_add(&w->peers[0], peer_hash);
-		take_peer(w, peer, weight, p->answer_bytes);
+		watch_take_peer(w, peer, weight, p->answer_bytes);
 	} else {
 		/* a crowd, each of it seen a few times at most: as many as it has packets over eight */
 		for (uint32_t i = 0; i < weight / 8 && i < 4096; i++) {

@@ -47,6 +47,19 @@ struct watch_name {
 	uint8_t wire[DNS_NAME_WIRE];
 };
 
+/* What the tables of names.h say of a watch that was made for them, as of the tick of `tick`. */
+struct names_figures {
+	uint32_t tick;
+	uint32_t hour, day, hours;                       /* carried bytes; active hours of the day */
+	uint32_t answers, fresh, rare, payload, labels;  /* a tunnel's, over its last hours */
+	uint32_t clients;                                /* who ask for new names in the zone */
+	uint32_t zones;                                  /* of failing questions */
+	uint32_t usual;                                  /* new failing names a minute */
+	uint64_t all, bytes;                             /* answers and carried bytes, all the time */
+	double entropy;                                  /* bits a character */
+	bool reputation;                                 /* block lists and the like */
+};
+
 /* Short window (10 s) and long one (300 s), as sums kept up to date at each tick. */
 enum watch_window { WINDOW_SHORT, WINDOW_LONG, WATCH_WINDOWS };
 extern const uint32_t watch_window_s[WATCH_WINDOWS];
@@ -86,6 +99,7 @@ struct watch {
 	uint32_t peers_tick;
 	struct watch_peer peer[WATCH_PEERS];
 	struct watch_name name[WATCH_NAMES];
+	struct names_figures names;
 	struct alert_state life;
 };
 
@@ -128,6 +142,10 @@ double watch_spread_s(const struct watch *w);
 /* Share of the most frequent question among the large answers of the episode. */
 double watch_top_name_share(const struct watch *w);
 
+/* Counts for one of the other ends. */
+void watch_take_peer(struct watch *w, const struct addr *peer, uint64_t answers, uint64_t bytes);
+/* The only name of a watch is this one; counted `count` times more. */
+void watch_set_name(struct watch *w, const uint8_t *wire, size_t len, uint16_t qtype, uint64_t count);
 /* Adds a pair's tick to the watch of one of its ends. */
 void watch_take(struct watch *w, const struct pair *p, const struct addr *peer, uint64_t peer_hash,
     const struct name_slot *name, uint32_t tick, int64_t begin_ns);

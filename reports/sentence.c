@@ -116,6 +116,22 @@ story_headline(const struct story *s, struct buf *who, struct buf *rest)
 		crowd = "flow exporters";
 		buf_printf(rest, " %s degraded figures", s->inc->closed_ns != 0 ? "sent" : s->hosts == 1 ? "sends" : "send");
 		break;
+	case KIND_DNS_NXDOMAIN_FLOOD:
+		buf_printf(rest, " %s for names that do not exist", s->inc->closed_ns != 0 ? "asked" : s->hosts == 1 ? "asks" : "ask");
+		break;
+	case KIND_DNS_RANDOM_SUBDOMAIN:
+		crowd = "zones";
+		buf_printf(rest, " %s under a flood of random names", verb(s, be));
+		break;
+	case KIND_DNS_TUNNEL:
+		buf_printf(rest, " %s data out or in through DNS names",
+		    s->inc->closed_ns != 0 ? "carried" : s->hosts == 1 ? "carries" : "carry");
+		break;
+	case KIND_OPEN_RESOLVER:
+		crowd = "servers";
+		buf_printf(rest, " %s recursive questions of strangers",
+		    s->inc->closed_ns != 0 ? "answered" : s->hosts == 1 ? "answers" : "answer");
+		break;
 	default: buf_printf(rest, ": %s", alert_kind_text(s->inc->kind)); break;
 	}
 	if (s->hosts == 1 && s->lead != NULL) {
@@ -196,6 +212,10 @@ deed(const struct story *s, struct buf *b)
 		}
 		buf_str(b, ".");
 		break;
+	case KIND_DNS_NXDOMAIN_FLOOD:
+	case KIND_DNS_RANDOM_SUBDOMAIN:
+	case KIND_DNS_TUNNEL:
+	case KIND_OPEN_RESOLVER:
 	case KIND_EXPORTER_HEALTH:
 		if (s->lead != NULL)
 			buf_printf(b, " %s.", s->lead->message);

@@ -119,6 +119,18 @@ add_alert(struct rule_plan *p, const struct alert *a)
 		else
 			add_guard(p, GUARD_SERVICE, a, a->vector_port);
 		return;
+	case KIND_OPEN_RESOLVER:
+		add_guard(p, GUARD_SERVICE, a, 53);
+		return;
+	case KIND_DNS_RANDOM_SUBDOMAIN:
+		blind(p, "the names are random and a filter on the zone would hit its real ones: limit the zone at the resolver");
+		return;
+	case KIND_DNS_NXDOMAIN_FLOOD:
+		blind(p, "the names differ each time: limit failing answers at the resolver (RRL), and clean the client");
+		return;
+	case KIND_DNS_TUNNEL:
+		blind(p, "the names differ each time: refuse the zone at the resolver (RPZ), and clean the client");
+		return;
 	case KIND_UDP_FRAGMENT_FLOOD:
 		add_guard(p, GUARD_FRAGMENTS, a, 0);
 		return;

@@ -47,6 +47,19 @@ for vector in ntp ssdp cldap memcached snmp chargen; do
 done
 run fragments           20 udp-fragment-flood - $ordinary + fragflood pps=3000 start=5
 run query_flood         20 dns-query-flood - $ordinary + spoofed pps=5000 start=5
-# not amplification, whatever else it may be called
-run random_names        30 - dns-random-subdomain,dns-nxdomain-flood,dns-query-flood $ordinary + subdomain rate=300
+# what names tell
+zone=dns-random-subdomain
+run random_names        30 $zone - $ordinary + subdomain rate=300
+run random_names_slow   90 $zone - $ordinary + subdomain rate=12 clients=40 start=10
+run random_names_dead   40 $zone - $ordinary + subdomain rate=100 rcode=2 zone=shop.co.uk start=10
+run random_names_few    30 $zone dns-nxdomain-flood $ordinary + subdomain rate=150 clients=3 start=5
+run generated_domains  120 dns-nxdomain-flood - $ordinary + dga clients=3 rate=2
+run refused             60 dns-nxdomain-flood - $ordinary + dga clients=2 rate=40 rcode=5
+run tunnel              60 dns-tunnel - $ordinary + tunnel rate=2000 chunk=60 qtype=10 answer=300
+run tunnel_out         900 dns-tunnel - benign clients=5 clients6=0 web=0 quic=0 mail=0 + tunnel rate=20 chunk=40
+run tunnel_addresses   600 dns-tunnel - benign clients=5 clients6=0 web=0 quic=0 mail=0 + tunnel rate=200 chunk=60 qtype=A
+run tunnel_slow      86400 dns-tunnel - benign clients=2 clients6=0 web=0 quic=0 mail=0 antivirus=0 icmp=0 ntp=0 + tunnel rate=1 chunk=25
+run strangers           60 open-resolver - $ordinary + strangers
+run public_server       60 - - $ordinary + strangers authoritative=yes rate=5
+run lookalikes         300 - - $ordinary + lookalikes
 run ordinary            60 - - $ordinary mail=3 validators=2 cgnat=2 antivirus=2 authoritative=1 recursion=yes speedtests=2 transfers=3

@@ -58,5 +58,18 @@ for f in "$data"/pcap/amp-udp/*isakmp* "$data"/pcap/amp-udp/*snmp*; do
 	n=${n#stopddos-amp.UDP.}
 	named "amp_udp_${n%%.*}" udp-amplification-victim 10.10.10.10 "$f"
 done
+# every tunnel whose capture holds more than one exchange
+for f in "$data"/pcap/tunnel/*; do
+	case ${f##*/} in
+	*dnscat2-cname*) named tunnel_dnscat2 dns-tunnel 192.168.68.62 "$f" ;;
+	*iodine-cname*) named tunnel_iodine_cname dns-tunnel 192.168.117.128 "$f" ;;
+	*bad-dns-traffic*) named tunnel_dnscat2_mixed dns-tunnel 192.168.43.91 "$f" ;;
+	*dns-tunnel-iodine*) named tunnel_iodine_null dns-tunnel 10.0.2.30 "$f" ;;
+	*cmds_over_dns*) named tunnel_commands dns-tunnel 192.168.100.121 "$f" ;;
+	*netrack*) named tunnel_dns2tcp dns-tunnel 172.17.0.3 "$f" ;;
+	esac
+done
+survives tunnel tunnel
+survives prsd_nx prsd-nx
 survives malformed malformed
 survives link link

@@ -34,3 +34,5 @@ compare() { # compare NAME FILE
 same incident benign clients=80 + infected hosts=20 hosts6=4 rate=1-7 start=5
 same many_kinds benign clients=80 + infected hosts=5 rate=3 start=5 + reflection rate=100 start=8 + amp vector=ntp start=10 \
 	+ spoofed pps=3000 start=15 + bulk pps=2000 hosts=500
+same names benign clients=80 recursion=yes antivirus=2 mail=2 + subdomain rate=60 start=5 + subdomain rate=30 zone=shop.co.uk rcode=2 \
+	+ dga clients=4 rate=30 + tunnel rate=2000 clients=3 + strangers + lookalikes

@@ -221,7 +221,7 @@ scenario_subdomain(struct gen *g, struct opts *o, struct rng rng)
 	f->ask.server = opt_addr(o, "resolver", "10.53.0.53");
 	f->ask.qtype = DNS_A;
 	f->ask.ttl = 900;
-	f->ask.rcode = DNS_NXDOMAIN;
+	f->ask.rcode = (uint8_t)opt_uint(o, "rcode", DNS_NXDOMAIN);
 	f->peers = (uint32_t)opt_uint(o, "clients", 100);
 	f->peer = gen_alloc(g, f->peers, sizeof(*f->peer));
 	for (uint32_t i = 0; i < f->peers; i++)

@@ -156,6 +156,10 @@ void scenario_reflection(struct gen *g, struct opts *o, struct rng rng);
 void scenario_amp(struct gen *g, struct opts *o, struct rng rng);
 void scenario_spoofed(struct gen *g, struct opts *o, struct rng rng);
 void scenario_subdomain(struct gen *g, struct opts *o, struct rng rng);
+void scenario_tunnel(struct gen *g, struct opts *o, struct rng rng);
+void scenario_dga(struct gen *g, struct opts *o, struct rng rng);
+void scenario_strangers(struct gen *g, struct opts *o, struct rng rng);
+void scenario_lookalikes(struct gen *g, struct opts *o, struct rng rng);
 void scenario_fragflood(struct gen *g, struct opts *o, struct rng rng);
 void scenario_bulk(struct gen *g, struct opts *o, struct rng rng);
 

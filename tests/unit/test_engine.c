@@ -198,7 +198,7 @@ static void
 feed(struct engine *e, const struct flow *f, size_t n, size_t batch, unsigned int groups)
 {
 	static struct flow_key key[KEYS];
-	static uint16_t room[SHARDS][KEYS * 3];
+	static uint16_t room[SHARDS][KEYS * 4];
 	struct shard_items items[SHARDS];
 
 	assert_true(batch <= KEYS);

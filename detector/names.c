@@ -1,0 +1,264 @@
+/* The work on each answer at the shard of its zone: is the question new, does it fail, what is usual. */
+#include "detector/names.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "detector/names_inner.h"
+
+enum {
+	FILTER_WORDS = 1 << 13,
+	FILTER_KEYS = 30000,
+	FILTER_AGE = 3600,
+	HOT_WORDS = 256,
+	HOT_KEYS = 1000,
+	HOT_FROM = 60,            /* new failing names in a minute */
+	HOT_REST = 120,           /* ticks after which a quiet one makes room */
+};
+
+/* --- filters --------------------------------------------------------------------------------------- */
+
+bool
+name_filter_add(struct name_filter *f, uint64_t hash, uint32_t tick)
+{
+	uint64_t *pair = &f->word[(size_t)(hash & (f->words - 1)) * 2];
+	uint64_t mask = UINT64_C(1) << (hash >> 58) | UINT64_C(1) << (hash >> 52 & 63) | UINT64_C(1) << (hash >> 46 & 63) |
+	    UINT64_C(1) << (hash >> 40 & 63);
+	bool known;
+
+	if (f->n >= f->most || tick - f->born >= FILTER_AGE) {
+		bool stale = tick - f->born >= 2 * FILTER_AGE; /* after a long silence the older one is too old as well */
+
+		f->young ^= 1;
+		f->n = 0;
+		f->born = tick;
+		for (size_t i = 0; i < f->words; i++) {
+			f->word[2 * i + f->young] = 0;
+			if (stale)
+				f->word[2 * i + (f->young ^ 1)] = 0;
+		}
+	}
+	if ((pair[f->young] & mask) == mask)
+		return false;
+	known = (pair[f->young ^ 1] & mask) == mask;
+	pair[f->young] |= mask;
+	f->n++;
+	return !known;
+}
+
+double
+bits_count(uint64_t bits)
+{
+	int empty = 64 - __builtin_popcountll(bits);
+
+	return empty > 0 ? 64 * log(64.0 / empty) : 64 * log(128.0);
+}
+
+/* --- setting up ------------------------------------------------------------------------------------ */
+
+int
+names_init(struct shard_names *n)
+{
+	memset(n, 0, sizeof(*n));
+	n->zone_tag = aligned_alloc(64, ZONES * sizeof(*n->zone_tag));
+	n->zone = aligned_alloc(64, ZONES * sizeof(*n->zone));
+	n->hot = calloc(HOT_ZONES, sizeof(*n->hot));
+	n->carrier_key = calloc(CARRIERS, sizeof(*n->carrier_key));
+	n->failer_key = calloc(FAILERS, sizeof(*n->failer_key));
+	n->carrier = calloc(CARRIERS, sizeof(*n->carrier));
+	n->failer = calloc(FAILERS, sizeof(*n->failer));
+	n->carrier_touched = calloc(CARRIERS, sizeof(*n->carrier_touched));
+	n->failer_touched = calloc(FAILERS, sizeof(*n->failer_touched));
+	n->seen = (struct name_filter){.word = aligned_alloc(64, (size_t)FILTER_WORDS * 16), .words = FILTER_WORDS,
+		.most = FILTER_KEYS};
+	if (n->zone_tag == NULL || n->zone == NULL || n->hot == NULL || n->carrier == NULL || n->failer == NULL || n->carrier_key == NULL || n->failer_key == NULL ||
+	   
+	    n->carrier_touched == NULL || n->failer_touched == NULL || n->seen.word == NULL) {
+		names_done(n);
+		return ERR_NOMEM;
+	}
+	memset(n->zone_tag, 0, ZONES * sizeof(*n->zone_tag));
+	memset(n->seen.word, 0, (size_t)FILTER_WORDS * 16);
+	return 0;
+}
+
+void
+names_done(struct shard_names *n)
+{
+	free(n->zone_tag);
+	free(n->zone);
+	free(n->hot);
+	free(n->carrier);
+	free(n->carrier_key);
+	free(n->failer_key);
+	free(n->failer);
+	free(n->carrier_touched);
+	free(n->failer_touched);
+	free(n->seen.word);
+	memset(n, 0, sizeof(*n));
+}
+
+/* --- zones ------------------------------------------------------------------------------------------- */
+
+/* Brings minute and hour up to date.  What is usual grows slowly, so that an attack does not become so within the
+ * time it takes to see it. */
+static void
+zone_roll(struct zone *z, uint32_t tick)
+{
+	uint32_t minute = tick / 60, hour = tick / 3600;
+
+	if (z->minute != minute) {
+		uint32_t passed = minute - z->minute;
+
+		for (uint32_t i = 0; i < passed && i < 60; i++) {
+			uint32_t x = i == 0 ? z->fresh_failing * 16 : 0, most = 2 * z->usual + 320;
+
+			x = x < most ? x : most;
+			z->usual = (z->usual * 7 + x) / 8;
+		}
+		z->minute = minute;
+		z->answers = z->failing = z->fresh = z->fresh_failing = 0;
+	}
+	if (z->hour != hour) {
+		z->clients_before = hour - z->hour == 1 ? z->clients : 0;
+		z->clients = 0;
+		z->info = 0;
+		z->hour = hour;
+	}
+}
+
+static struct zone *
+zone_get(struct shard_names *n, uint64_t hash, uint32_t tick)
+{
+	struct zone *z = names_zone_peek(n, hash);
+	size_t at = (size_t)(hash & (ZONES / ZONE_WAYS - 1)) * ZONE_WAYS, way = at;
+
+	if (z != NULL)
+		return z;
+	for (size_t i = at; i < at + ZONE_WAYS; i++) {
+		const struct zone *x = &n->zone[i], *y = &n->zone[way];
+
+		if (n->zone_tag[i] == 0) {
+			way = i;
+			break;
+		}
+		/* what is known of the busier ones is worth more: a stream of names seen once must not push them out */
+		if (x->hot == 0 && (y->hot != 0 || (uint64_t)(tick - x->tick) * (y->answers + 1) >
+		    (uint64_t)(tick - y->tick) * (x->answers + 1)))
+			way = i;
+	}
+	if (n->zone_tag[way] != 0)
+		n->count.evicted_zones++;
+	n->zone_tag[way] = hash;
+	z = &n->zone[way];
+	*z = (struct zone){.tick = tick, .minute = tick / 60, .hour = tick / 3600};
+	return z;
+}
+
+/* A hot zone for a zone that begins to look attacked; what it did in this minute so far goes along. */
+static struct hot_zone *
+hot_get(struct shard_names *n, struct zone *z, uint32_t tick, const struct flow *f, const struct flow_key *k)
+{
+	struct hot_zone *h = z->hot != 0 ? &n->hot[z->hot - 1] : NULL, *free_one = NULL;
+
+	if (h != NULL && h->hash == k->zone)
+		return h;
+	z->hot = 0;
+	if (z->fresh_failing < HOT_FROM)
+		return NULL;
+	for (int i = 0; i < HOT_ZONES; i++) {
+		h = &n->hot[i];
+		if (h->hash == 0 || tick - h->tick > HOT_REST) {
+			free_one = h;
+			break;
+		}
+	}
+	if (free_one == NULL) {
+		n->count.lost_zones++;
+		return NULL;
+	}
+	memset(free_one, 0, sizeof(*free_one));
+	*free_one = (struct hot_zone){.hash = k->zone, .born = tick, .answers = z->answers, .nxdomain = z->failing,
+		.fresh = z->fresh, .fresh_failing = z->fresh_failing,
+		.seen = {.word = NULL, .words = HOT_WORDS, .most = HOT_KEYS, .born = tick}};
+	free_one->first_ns = f->start_ns;
+	name_keep(&free_one->zone, f->dns->name + k->sub, f->dns->name_len - k->sub);
+	z->hot = (uint16_t)(free_one - n->hot + 1);
+	return free_one;
+}
+
+static void
+hot_peer(struct hot_zone *h, const struct addr *a, uint32_t n)
+{
+	int least = 0;
+
+	for (int i = 0; i < HOT_PEERS; i++) {
+		if (h->peer[i].n != 0 && addr_equal(&h->peer[i].addr, a)) {
+			h->peer[i].n += n;
+			return;
+		}
+		if (h->peer[i].n < h->peer[least].n)
+			least = i;
+	}
+	h->peer[least] = (struct name_peer){*a, h->peer[least].n + n};
+}
+
+static void
+hot_count(struct hot_zone *h, const struct zone *z, const struct shard_env *env, const struct flow *f,
+    const struct flow_key *k, bool failing, bool fresh)
+{
+	uint32_t n = (uint32_t)f->packets;
+	uint8_t rcode = f->dns->rcode;
+
+	h->tick = env->tick;
+	h->usual = z->usual / 16;
+	h->answers += n;
+	h->bytes += f->bytes;
+	h->fresh += fresh ? n : 0;
+	h->nxdomain += rcode == DNS_NXDOMAIN ? n : 0;
+	h->servfail += rcode == DNS_SERVFAIL ? n : 0;
+	h->refused += rcode == DNS_REFUSED ? n : 0;
+	h->last_ns = f->start_ns;
+	if (f->sampling > h->sampling)
+		h->sampling = f->sampling;
+	if (!failing || !fresh)
+		return;
+	h->fresh_failing += n;
+	hll_add(&h->clients, k->dst);
+	hot_peer(h, &f->dst, n);
+	name_keep(&h->sample, f->dns->name, f->dns->name_len);
+}
+
+/* --- an answer --------------------------------------------------------------------------------------------- */
+
+void
+names_answer(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k)
+{
+	struct shard_names *n = &s->names;
+	const struct dns_view *v = f->dns;
+	uint32_t packets = (uint32_t)f->packets;
+	bool failing = v->rcode == DNS_NXDOMAIN || v->rcode == DNS_SERVFAIL || v->rcode == DNS_REFUSED, fresh;
+	struct zone *z = zone_get(n, k->zone, env->tick);
+	struct hot_zone *h;
+
+	zone_roll(z, env->tick);
+	z->tick = env->tick;
+	h = z->hot != 0 || z->fresh_failing >= HOT_FROM ? hot_get(n, z, env->tick, f, k) : NULL;
+	if (h != NULL && failing) {
+		h->seen.word = h->bits;
+		fresh = name_filter_add(&h->seen, k->question, env->tick);
+	} else {
+		fresh = name_filter_add(&n->seen, k->question, env->tick);
+	}
+	z->answers += packets;
+	z->failing += failing ? packets : 0;
+	z->fresh += fresh ? packets : 0;
+	if (failing && fresh && !k->like_address)
+		z->fresh_failing += packets;
+	if (h != NULL)
+		hot_count(h, z, env, f, k, failing && !k->like_address, fresh);
+	if (!failing && !k->like_address)
+		carrier_answer(n, z, env, f, k, fresh);
+}

@@ -1,0 +1,186 @@
+/* What names tell: zones under random questions, clients whose questions fail, data carried in names.
+ *
+ * All of it is fed by answers that show their question: an answer says who asked, what, and how it ended, so a
+ * flood of queries costs nothing here.  flow_keys hashes a name once, on any thread, and finds its zone: the
+ * last two labels, three below the usual second-level suffixes ("co.uk").  The work then belongs to the shard of
+ * the zone's hash (zones, carriers) or of the client's (failing clients), so every table sees its answers in the
+ * order of the input whatever the number of threads, and at the end of a tick only what is remarkable is
+ * looked at and goes into watches (names_tick.c).
+ *
+ * A *zone* is one cache line.  One whose answers fail for many new names is promoted to a *hot zone*, which counts
+ * by the tick.  "New" is a question that is not in a filter of recent ones: a Bloom filter of two
+ * generations for all zones of a shard, one of its own for a hot zone, so that an attack does not make the
+ * shard forget.  A *carrier* is a client and a zone it sends new, long names to.  A *failer* is a client whose questions fail.
+ *
+ * RAM: about 1.2 MiB a shard, from fresh pages: what is not used costs nothing.  Every table is sets of eight or four;
+ * a full set gives up its coldest, which is counted.
+ */
+#ifndef DETECTOR_NAMES_H
+#define DETECTOR_NAMES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "collector/flow.h"
+#include "detector/sketch.h"
+
+struct shard;
+struct shard_env;
+struct flow_key;
+
+enum {
+	ZONES = 1 << 12, ZONE_WAYS = 8, /* of a shard */
+	HOT_ZONES = 32, HOT_PEERS = 8,
+	CARRIERS = 1 << 10, CARRIER_WAYS = 4,
+	FAILERS = 1 << 9, FAILER_WAYS = 4,
+	NAME_COPY = 80,                 /* longer names are not kept */
+	CARRIER_SLOTS = 12,             /* of 5 minutes */
+	CARRIER_HOURS = 24,
+	ALPHABET = 40,                  /* letters, digits, '-', '_', '.', anything else */
+};
+
+struct name_copy {
+	uint8_t len;
+	uint8_t wire[NAME_COPY - 1];
+};
+
+/* A Bloom filter whose four bits for a key lie in one word of 64 (Putze, Sanders and Singler 2007: one cache line a
+ * look-up), in two generations side by side: the older one is emptied when the younger one is full or old. */
+struct name_filter {
+	uint64_t *word;      /* words * 2 generations */
+	uint32_t words;      /* power of two */
+	uint32_t most;       /* keys of a generation: at four a word, 1 in 300 new ones passes for seen */
+	uint32_t n, born;    /* of the younger one */
+	uint8_t young;
+};
+
+struct zone {
+	uint64_t clients, clients_before; /* who asked for new names, one bit of 64 by hash: this hour, the one before */
+	uint32_t tick, minute, hour;      /* of the last answer; minute and hour of the counters */
+	uint32_t answers, failing, fresh, fresh_failing; /* in this minute */
+	uint32_t info;                    /* bytes of new names in this hour */
+	uint32_t usual;                   /* new failing names a minute, in 1/16 */
+	uint16_t hot;                     /* its hot zone + 1; 0: none */
+	uint16_t carriers;
+};
+
+struct name_peer {
+	struct addr addr;
+	uint32_t n;
+};
+
+/* A zone under judgement: counters of this tick. */
+struct hot_zone {
+	uint64_t hash;       /* 0: free */
+	uint32_t tick, born;
+	uint32_t answers, nxdomain, servfail, refused, fresh, fresh_failing;
+	uint32_t usual, sampling;
+	uint64_t bytes;
+	int64_t first_ns, last_ns;
+	struct hll clients;
+	struct name_peer peer[HOT_PEERS];
+	struct name_copy zone, sample;
+	struct name_filter seen;
+	uint64_t bits[2 * 256];
+};
+
+struct carrier { /* its key is the hash of client and zone */
+	struct addr client, server;
+	uint32_t tick, entered, slot, hour;
+	bool listed;         /* in shard_names.carrier_touched */
+	uint32_t part[CARRIER_SLOTS], hours[CARRIER_HOURS]; /* bytes of new names and what their answers carry */
+	uint32_t answers, fresh, rare, payload, labels; /* labels: bytes of the new names before the zone */
+	uint32_t clients, sampling;
+	uint64_t all, bytes; /* answers and bytes carried, all the time */
+	int64_t first_ns, last_ns;
+	uint16_t letters[ALPHABET];
+	struct name_copy zone;
+};
+
+struct failer { /* its key is the client's hash */
+	struct addr client, server;
+	uint32_t tick, since; /* since: when `recent` was last halved */
+	uint32_t recent, recent_all; /* failing answers, and all */
+	bool listed, watched;
+	/* of this tick */
+	uint32_t answers, nxdomain, servfail, refused, fresh, like_address;
+	uint64_t bytes;
+	uint32_t sampling;
+	int64_t first_ns, last_ns;
+	uint64_t zones[2];   /* one bit of 64 by hash: this minute, the one before */
+	uint32_t minute;
+	uint32_t seen_n;
+	uint64_t seen[32];   /* Bloom filter of its latest failing names */
+	struct name_copy sample;
+};
+
+struct names_counters {
+	uint64_t evicted_zones, evicted_carriers, evicted_failers, lost_zones; /* lost: no hot zone was free */
+};
+
+/* A shard's part. */
+struct shard_names {
+	uint64_t *zone_tag;
+	struct zone *zone;
+	struct hot_zone *hot;
+	uint64_t *carrier_key, *failer_key; /* beside the records: a look-up reads a record only when it is there */
+	struct carrier *carrier;
+	struct failer *failer;
+	struct name_filter seen;
+	uint32_t *carrier_touched, *failer_touched; /* of this tick */
+	uint32_t carriers_n, failers_n;
+	struct names_counters count;
+};
+
+int names_init(struct shard_names *n); /* 0 or ERR_NOMEM */
+void names_done(struct shard_names *n);
+
+/* Fills the key's name, zone and flags from a message; any thread. */
+void names_key(const struct flow *f, uint64_t seed, struct flow_key *k);
+/* Where the zone of an uncompressed name begins; its length when it has none of its own (the root, a single label). */
+size_t names_zone_at(const uint8_t *wire, size_t len);
+/* A zone of block lists or of look-ups by hash, whose names are new and fail by nature. */
+bool names_is_reputation(const uint8_t *zone, size_t len);
+
+/* An answer at the shard of its zone, and a failing one at that of its client. */
+void names_answer(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k);
+void names_failed(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k);
+
+/* The failing client of a hash, or NULL. */
+struct failer *names_failer(const struct shard_names *n, uint64_t client);
+
+/* Whether a key is new; then it is in the filter from now on. */
+bool name_filter_add(struct name_filter *f, uint64_t hash, uint32_t tick);
+
+/* Inlined for sure: gcc drops calls of a function that only prefetches. */
+static inline __attribute__((always_inline)) void
+names_prefetch_tags(const struct shard_names *n, uint64_t zone, uint64_t question)
+{
+	__builtin_prefetch(&n->zone_tag[(size_t)(zone & (ZONES / ZONE_WAYS - 1)) * ZONE_WAYS]);
+	__builtin_prefetch(&n->seen.word[(size_t)(question & (n->seen.words - 1)) * 2], 1);
+}
+
+static inline struct zone *
+names_zone_peek(const struct shard_names *n, uint64_t hash)
+{
+	size_t at = (size_t)(hash & (ZONES / ZONE_WAYS - 1)) * ZONE_WAYS;
+
+	for (size_t i = at; i < at + ZONE_WAYS; i++)
+		if (n->zone_tag[i] == hash)
+			return &n->zone[i];
+	return NULL;
+}
+
+/* Bytes in the last hour and in the last 24, and in how many of those hours it carried anything. */
+struct carried {
+	uint32_t hour, day, hours;
+};
+struct carried carrier_sums(const struct carrier *c, uint32_t tick);
+/* Bits a character of its names, as they are spread over the alphabet (Shannon 1948). */
+double carrier_entropy(const struct carrier *c);
+/* Distinct values behind one bit of 64 each: linear counting (Whang et al. 1990). */
+double bits_count(uint64_t bits);
+
+#endif

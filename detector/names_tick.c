@@ -1,0 +1,255 @@
+/* At the end of a tick: what is remarkable among zones, carriers and failing clients goes into watches.
+ *
+ * Shards are taken in their order and lists in that of first touch, which is that of the input; so the
+ * watches see the same whatever the number of threads.
+ */
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "detector/internal.h"
+#include "detector/tables.h"
+
+enum {
+	FAILING_FROM = 20,    /* failing answers lately, from which on a client is watched */
+	CARRIED_HOUR = 2000,  /* bytes: a part of what is judged */
+	CARRIED_DAY = 20000,
+	CARRIED_ADDRESSES = 5, /* so many times more where addresses are asked for */
+	RESOLVER_CLIENTS = 2, /* who answers so many clients at once asks for others */
+	QUIET_S = 900,        /* a tunnel may be silent so long and be the same one */
+	SLOW_QUIET_S = 7200,
+};
+
+/* A zone has no address: a hash of its name stands in its place, the same in every run. */
+static struct addr
+zone_addr(const struct name_copy *z)
+{
+	XXH128_hash_t h = XXH3_128bits(z->wire, z->len);
+	struct addr a;
+
+	for (int i = 0; i < 8; i++) {
+		a.b[i] = (uint8_t)(h.high64 >> (8 * i));
+		a.b[8 + i] = (uint8_t)(h.low64 >> (8 * i));
+	}
+	a.b[0] = 0xfd; /* no address that traffic could have made a watch of: fd00::/8 ends at its own service */
+	return a;
+}
+
+static void
+begin(struct engine *e, struct watch *w, int64_t first_ns, int64_t last_ns, uint32_t sampling)
+{
+	w->touched = e->env.tick;
+	if (w->first_ns == 0)
+		w->first_ns = first_ns;
+	if (last_ns > w->last_ns)
+		w->last_ns = last_ns;
+	if (sampling > w->sampling)
+		w->sampling = sampling;
+}
+
+static void
+take_zone(struct engine *e, struct hot_zone *h)
+{
+	const struct addr a = zone_addr(&h->zone);
+	struct watch *w;
+
+	if (h->zone.len == 0)
+		return;
+	w = watches_get(&e->watches, e->env.seed, &a, SIDE_SERVER, SERVICE_ZONE, e->env.tick);
+	if (w == NULL)
+		return;
+	begin(e, w, h->first_ns, h->last_ns, h->sampling);
+	watch_set_name(w, h->zone.wire, h->zone.len, 0, h->answers);
+	const struct cell c = {.answers = h->answers, .answer_bytes = h->bytes, .large = h->fresh_failing,
+		.matched = h->nxdomain, .repeat = h->servfail, .any_queries = h->refused, .large_size = h->fresh,
+		.answer_packets = h->answers};
+
+	cell_add(&w->now, &c);
+	w->names.tick = e->env.tick;
+	w->names.usual = h->usual;
+	w->names.reputation = names_is_reputation(h->zone.wire, h->zone.len);
+	for (int i = 0; i < HLL_REGISTERS; i++)
+		if (w->peers[0].reg[i] < h->clients.reg[i])
+			w->peers[0].reg[i] = h->clients.reg[i];
+	for (int i = 0; i < HOT_PEERS; i++)
+		if (h->peer[i].n > 0)
+			watch_take_peer(w, &h->peer[i].addr, h->peer[i].n, 0);
+}
+
+static bool
+is_resolver(const struct engine *e, const struct addr *a, struct place place)
+{
+	const struct server *s = engine_find_server(e, a);
+
+	return (place.flags & HOST_RESOLVER) != 0 || (s != NULL && s->clients >= RESOLVER_CLIENTS);
+}
+
+static bool
+judged_here(const struct engine *e, const struct addr *a, struct place place)
+{
+	if (addr_is_special(a) || is_resolver(e, a, place))
+		return false;
+	/* with known networks, what strangers do to each other is not ours to judge */
+	return !e->networks_known || (place.flags & HOST_OURS) != 0;
+}
+
+static void
+take_carrier(struct engine *e, const struct carrier *c)
+{
+	struct carried sums = carrier_sums(c, e->env.tick);
+	uint32_t times = c->rare * 2 >= c->fresh ? 1 : CARRIED_ADDRESSES;
+	struct place place = place_of(&e->env, &c->client);
+	struct watch *w;
+
+	if (sums.hour < CARRIED_HOUR * times && sums.day < CARRIED_DAY * times && !(e->why_on && addr_equal(&c->client, &e->why)))
+		return;
+	if (!judged_here(e, &c->client, place))
+		return;
+	w = watches_get(&e->watches, e->env.seed, &c->client, SIDE_CLIENT, SERVICE_TUNNEL, e->env.tick);
+	/* of several zones the loudest in this hour speaks for the client */
+	if (w == NULL || (w->names.tick == e->env.tick && w->names.hour > sums.hour))
+		return;
+	w->flags = place.flags;
+	w->link = place.link;
+	begin(e, w, c->first_ns, c->last_ns, c->sampling);
+	if (w->now.answers == 0) {
+		w->now.answers = w->now.answer_packets = 1;
+		watch_take_peer(w, &c->server, 1, 0);
+	}
+	watch_set_name(w, c->zone.wire, c->zone.len, 0, 1);
+	w->names = (struct names_figures){.tick = e->env.tick, .hour = sums.hour, .day = sums.day, .hours = sums.hours,
+		.answers = c->answers, .fresh = c->fresh, .rare = c->rare, .payload = c->payload, .labels = c->labels,
+		.clients = c->clients, .all = c->all, .bytes = c->bytes, .entropy = carrier_entropy(c),
+		.reputation = c->zone.len > 0 && names_is_reputation(c->zone.wire, c->zone.len)};
+	w->report_s = sums.hours > 3 ? SLOW_QUIET_S : QUIET_S;
+}
+
+/* Worth a watch: many questions failed lately, and that is much of what it asked. */
+static bool
+fails_much(const struct failer *x)
+{
+	return x->recent >= FAILING_FROM && x->recent * 5 >= x->recent_all * 2;
+}
+
+static void
+take_failer(struct engine *e, struct failer *x)
+{
+	struct place place = place_of(&e->env, &x->client);
+	struct watch *w;
+
+	if (!x->watched && !fails_much(x) && !(e->why_on && addr_equal(&x->client, &e->why)))
+		return;
+	if (!judged_here(e, &x->client, place))
+		return;
+	w = x->watched ? watches_find(&e->watches, e->env.seed, &x->client, SIDE_CLIENT, SERVICE_FAILING) : NULL;
+	if (w == NULL) {
+		x->watched = fails_much(x) || e->why_on;
+		w = x->watched ? watches_get(&e->watches, e->env.seed, &x->client, SIDE_CLIENT, SERVICE_FAILING, e->env.tick) : NULL;
+	}
+	if (w == NULL)
+		return;
+	w->flags = place.flags;
+	w->link = place.link;
+	begin(e, w, x->first_ns, x->last_ns, x->sampling);
+	const struct cell c = {.answers = x->answers, .answer_packets = x->answers, .answer_bytes = x->bytes,
+		.matched = x->nxdomain, .repeat = x->servfail, .any_queries = x->refused, .large = x->fresh,
+		.later_packets = x->like_address};
+
+	cell_add(&w->now, &c);
+	if (x->nxdomain + x->servfail + x->refused > 0) {
+		watch_take_peer(w, &x->server, x->nxdomain + x->servfail + x->refused, 0);
+		watch_set_name(w, x->sample.wire, x->sample.len, 0, 1);
+	}
+	w->names.tick = e->env.tick;
+	w->names.zones = (uint32_t)bits_count(x->zones[0] | x->zones[1]);
+}
+
+/* All answers of a client some of whose questions failed. */
+static void
+count_answers(struct engine *e, const struct pair *p)
+{
+	uint64_t client = addr_hash(e->env.seed, &p->client);
+	struct shard_names *n = &e->shard[shard_of(client)].names;
+	struct failer *x = names_failer(n, client);
+
+	if (x == NULL)
+		return;
+	x->answers += p->answers;
+	x->bytes += p->answer_bytes;
+	x->recent_all += p->answers;
+	if (!x->listed) {
+		x->listed = true;
+		n->failer_touched[n->failers_n++] = (uint32_t)(x - n->failer);
+	}
+}
+
+void
+names_take_pair(struct engine *e, const struct pair *p, bool stranger)
+{
+	struct watch *w;
+
+	if (p->answers > 0 && p->crowd != CROWD_OF_CLIENTS)
+		count_answers(e, p);
+	if (!stranger || p->crowd != CROWD_NONE || addr_is_special(&p->server) || addr_is_special(&p->client))
+		return;
+	w = watches_get(&e->watches, e->env.seed, &p->server, SIDE_SERVER, SERVICE_RECURSION, e->env.tick);
+	if (w == NULL)
+		return;
+	w->flags = place_of(&e->env, &p->server).flags;
+	w->link = place_of(&e->env, &p->server).link;
+	begin(e, w, e->env.begin_ns, e->env.begin_ns, p->sampling);
+	w->now.answers += p->recursed;
+	w->now.answer_packets += p->recursed;
+	w->now.answer_bytes += p->answer_bytes;
+	w->now.queries += p->queries;
+	w->now.query_bytes += p->query_bytes;
+	hll_add(&w->peers[0], addr_hash(e->env.seed, &p->client));
+	watch_take_peer(w, &p->client, p->recursed, p->answer_bytes);
+}
+
+void
+names_close_tick(struct engine *e)
+{
+	for (int s = 0; s < SHARDS; s++) {
+		struct shard_names *n = &e->shard[s].names;
+
+		for (int i = 0; i < HOT_ZONES; i++)
+			if (n->hot[i].hash != 0 && n->hot[i].tick == e->env.tick)
+				take_zone(e, &n->hot[i]);
+		for (uint32_t i = 0; i < n->carriers_n; i++)
+			take_carrier(e, &n->carrier[n->carrier_touched[i]]);
+		for (uint32_t i = 0; i < n->failers_n; i++)
+			take_failer(e, &n->failer[n->failer_touched[i]]);
+	}
+}
+
+void
+names_tick_done(struct engine *e)
+{
+	for (int s = 0; s < SHARDS; s++) {
+		struct shard_names *n = &e->shard[s].names;
+
+		for (int i = 0; i < HOT_ZONES; i++) {
+			struct hot_zone *h = &n->hot[i];
+
+			if (h->hash == 0 || h->tick != e->env.tick)
+				continue;
+			h->answers = h->nxdomain = h->servfail = h->refused = h->fresh = h->fresh_failing = 0;
+			h->bytes = 0;
+			memset(&h->clients, 0, sizeof(h->clients));
+			memset(h->peer, 0, sizeof(h->peer));
+		}
+		for (uint32_t i = 0; i < n->carriers_n; i++)
+			n->carrier[n->carrier_touched[i]].listed = false;
+		for (uint32_t i = 0; i < n->failers_n; i++) {
+			struct failer *x = &n->failer[n->failer_touched[i]];
+
+			x->listed = false;
+			x->answers = 0;
+			x->bytes = 0;
+			x->nxdomain = x->servfail = x->refused = x->fresh = x->like_address = 0;
+		}
+		n->carriers_n = n->failers_n = 0;
+	}
+}
