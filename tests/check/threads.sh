@@ -12,6 +12,7 @@ same() { # same NAME SCENARIO...
 	shift
 	"$gen" --seed 3 --duration 40 --snaplen 200 -o "$dir/c.pcap" "$@" 2>"$dir/log" || { cat "$dir/log"; echo "not ok threads_$name"; return; }
 	compare "$name" "$dir/c.pcap"
+	[ "$name" != names ] || return # records have none
 	# the same packets as flow records
 	"$damp" flows -q -o csv "$dir/c.pcap" >"$dir/c.csv" 2>"$dir/log" || { cat "$dir/log"; echo "not ok threads_records_$name"; return; }
 	compare "records_$name" "$dir/c.csv"
