@@ -7,6 +7,8 @@
  */
 #include "detector/detector.h"
 
+#include <math.h>
+
 #define F(field) offsetof(struct tunnel_settings, field)
 static const struct setting table[] = {
 	{"hour-bytes", "B", 500, 1e9, 10000, "docs/calibration.md", F(hour_bytes),
@@ -23,14 +25,30 @@ static const struct setting table[] = {
 	{"name-length", "B", 4, 250, 24, "docs/calibration.md", F(name_length), "bytes of the names before the zone, on average"},
 	{"rare-share", "%", 0.01, 1, 0.5, "docs/calibration.md: browsers ask for addresses", F(rare_share),
 	    "questions for TXT, NULL, CNAME, MX and the like"},
-	{"long-names", "B", 24, 250, 72, "docs/calibration.md: longer than any hash", F(long_names), "long names, for addresses"},
+	{"long-names", "B", 24, 250, 44, "docs/calibration.md: longer than a hash of 40 digits", F(long_names),
+	    "names so long are no look-ups by hash, but for 64 digits"},
+	{"hex-bits", "", 1, 8, 4.6, "16 digits hold 4 bits, a fixed label beside them adds some; 32 hold 5", F(hex_bits), "bits a character, up to which a short name may be a hash"},
 	{"address-factor", "x", 1, 1000, 5, "docs/calibration.md", F(address_factor),
 	    "times more bytes are needed where long names are asked for addresses"},
-	{"short-factor", "x", 1, 1000, 25, "docs/calibration.md: scanners look files up by their hash", F(short_factor),
-	    "and where shorter names are"},
+	{"short-factor", "x", 1, 1000, 25, "docs/calibration.md", F(short_factor), "and where shorter names are"},
+	{"digest-factor", "x", 1, 1000, 100, "docs/calibration.md: scanners look files up by their hash", F(digest_factor),
+	    "and where they may be hashes"},
 	{"clients", "", 1, 64, 4, "docs/calibration.md", F(clients),
 	    "each further so many clients of the zone raise the threshold once more"},
 };
+
+enum { SHA256 = 66 }; /* 64 digits and, as a label holds 63, two lengths */
+
+/* Who asks for addresses needs more bytes to be a tunnel; most where the names may be hashes of files. */
+static double
+address_times(const struct tunnel_settings *set, double length, double entropy)
+{
+	bool longer = length >= set->long_names && fabs(length - SHA256) >= 1;
+
+	if (entropy <= set->hex_bits && !longer)
+		return set->digest_factor;
+	return longer ? set->address_factor : set->short_factor;
+}
 
 static void
 judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
@@ -39,7 +57,7 @@ judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
 	const struct names_figures *f = &w->names;
 	double seen = f->answers > 0 ? (double)f->fresh / f->answers : 0, rare = f->fresh > 0 ? (double)f->rare / f->fresh : 0;
 	double length = f->fresh > 0 ? (double)f->labels / f->fresh : 0;
-	double times = (rare >= set->rare_share ? 1 : length >= set->long_names ? set->address_factor : set->short_factor) *
+	double times = (rare >= set->rare_share ? 1 : address_times(set, length, f->entropy)) *
 	    (f->clients > set->clients ? f->clients / set->clients : 1);
 	bool dense = rare >= set->dense_share && seen >= set->dense_share && f->fresh > 0 &&
 	    (double)f->payload / f->fresh >= set->dense_payload;

@@ -40,6 +40,10 @@ generated ordinary shared 1800 benign clients=10 forwarders=60 cgnat=6 subs=300 
 generated ordinary validators 1800 benign clients=10 validators=8 web=0 quic=0
 generated ordinary authoritative 1800 benign clients=10 authoritative=2 authrate=100 web=0 quic=0
 generated ordinary vpn_and_bulk 900 benign clients=20 vpn=60 calls=30 speedtests=20 transfers=20
+generated ordinary lookalikes 1800 benign clients=20 web=0 quic=0 + lookalikes
+generated ordinary scanners 1800 benign clients=10 antivirus=20 web=0 quic=0 + lookalikes scanner=40 disposable=60 blocklist=0 reverse=0
+generated ordinary blocklists 900 benign clients=5 mail=16 mailrate=60 web=0 quic=0 + lookalikes blocklist=80 reverse=80 suffix=20
+generated ordinary public_server 600 benign clients=5 authoritative=2 web=0 quic=0 + strangers authoritative=yes rate=5
 scene ordinary recursor recursor_retry forwarder_500 forwarder_cached all_servers two_resolvers_answer v6_only authoritative_big \
 	authoritative_retry authoritative_keys ntp_pool vpn_server ipsec_server rdp_server game_server snapshots seeder leecher_one_way \
 	snmp_poller server_browser video_fragments video_heads_elsewhere vpn_tails_heads_elsewhere sip_fragments ike_certificates nfs_many
@@ -70,7 +74,19 @@ for pps in 300 3000; do
 done
 scene udp-fragment-flood f_headless f_one_source
 generated dns-query-flood spoofed 15 spoofed pps=5000
+for rate in 12 60 300; do
+	generated dns-random-subdomain "subdomain_$rate" 90 benign clients=20 web=0 quic=0 + subdomain rate=$rate
+done
+generated dns-random-subdomain subdomain_servfail 90 benign clients=20 web=0 quic=0 + subdomain rate=60 rcode=2 zone=shop.co.uk
+for rate in 0.5 2 30; do generated dns-nxdomain-flood "dga_$rate" 400 benign clients=20 web=0 quic=0 + dga clients=2 rate=$rate; done
+for rate in 1 20 2000; do
+	case $rate in 1) d=86400 ;; 20) d=900 ;; *) d=60 ;; esac
+	generated dns-tunnel "tunnel_$rate" $d tunnel rate=$rate chunk=25
+done
+generated dns-tunnel tunnel_addresses 900 tunnel rate=200 chunk=60 qtype=A
+generated open-resolver strangers 60 strangers
 if [ -n "${SHARED_DATA:-}" ]; then
+	for f in "$SHARED_DATA"/pcap/tunnel/{graph,ndpi-bad,ndpi-dns-tunnel,pcap-attack}*; do measure dns-tunnel "real_${f##*/}" "$f"; done
 	for f in "$SHARED_DATA"/pcap/amp-dns/*; do measure $victim "real_${f##*/}" "$f"; done
 	for f in "$SHARED_DATA"/pcap/amp-udp/stopddos*; do measure udp-amplification-victim "real_${f##*/}" "$f"; done
 fi

@@ -56,8 +56,8 @@ class Capture:
         self.udp(t, src, dst, sport, 53, data)
         return qid, sport
 
-    def answer(self, t, server, client, name, qtype, size, ttl, qid=None, sport=None):
-        """size: of the DNS message; filled with records of at most 250 bytes"""
+    def answer(self, t, server, client, name, qtype, size, ttl, qid=None, sport=None, own=False):
+        """size: of the DNS message; filled with records of at most 250 bytes; own: the server is authoritative for it"""
         qid = self.rng.randrange(65536) if qid is None else qid
         sport = sport or self.rng.randrange(1024, 65535)
         q, rr, n = wire_name(name) + struct.pack(">HH", qtype, 1), b"", 0
@@ -68,12 +68,12 @@ class Capture:
             data = self.rng.randbytes(length) if kind != TXT else bytes([length - 1]) + b"x" * (length - 1)
             rr += struct.pack(">HHHIH", 0xc00c, kind, 1, ttl, length) + data
             n, left = n + 1, left - 12 - length
-        data = struct.pack(">HHHHHH", qid, 0x8180, 1, n, 0, 0) + q + rr
+        data = struct.pack(">HHHHHH", qid, 0x8500 if own else 0x8180, 1, n, 0, 0) + q + rr
         self.udp(t, server, client, 53, sport, data)
 
-    def ask(self, t, client, server, name, qtype, size, ttl=300, edns=4096, delay=0.02):
+    def ask(self, t, client, server, name, qtype, size, ttl=300, edns=4096, delay=0.02, own=False):
         qid, sport = self.query(t, client, server, name, qtype, edns)
-        self.answer(t + delay, server, client, name, qtype, size, ttl, qid, sport)
+        self.answer(t + delay, server, client, name, qtype, size, ttl, qid, sport, own)
 
     def steady(self, start, stop, rate, jitter=True):
         t = start + self.rng.random() / rate
@@ -171,7 +171,7 @@ def authoritative(c, rate, clients, retries, size=(700, 1600), stop=120):
     for n, t in enumerate(c.steady(0, stop, rate)):
         who = f"203.0.{c.rng.randrange(clients) // 250}.{1 + c.rng.randrange(clients) % 250}"
         for k in range(1 if n % 3 else retries):
-            c.ask(t + 0.8 * k, who, "10.64.0.40", f"x{n}.signed.example", A, c.rng.randrange(*size), 3600)
+            c.ask(t + 0.8 * k, who, "10.64.0.40", f"x{n}.signed.example", A, c.rng.randrange(*size), 3600, own=True)
 
 
 def s_authoritative_big(c): authoritative(c, 60, 250, 1)
@@ -181,7 +181,7 @@ def s_authoritative_retry(c): authoritative(c, 20, 250, 3, stop=400)
 def s_authoritative_keys(c):
     """few large resolvers of strangers, many machines each, ask for the same keys and the same text"""
     for t in c.steady(0, 400, 12):
-        c.ask(t, f"203.0.113.{c.rng.randrange(200)}", "10.64.0.40", "signed.example", (DNSKEY, TXT)[c.rng.randrange(2)], 1400, 300)
+        c.ask(t, f"203.0.113.{c.rng.randrange(200)}", "10.64.0.40", "signed.example", (DNSKEY, TXT)[c.rng.randrange(2)], 1400, 300, own=True)
 
 
 def one_way(c, towards_us):
@@ -409,13 +409,13 @@ def v_busy_resolver(c):
 def r_authoritative_abused(c):
     authoritative(c, 40, 250, 1)
     for t in c.steady(20, 120, 40):
-        c.ask(t, "198.18.0.1", "10.64.0.40", "signed.example", ANY, 2800, 300)
+        c.ask(t, "198.18.0.1", "10.64.0.40", "signed.example", ANY, 2800, 300, own=True)
 
 
 def r_slow(c):
     authoritative(c, 5, 250, 1, size=(200, 700))
     for t in c.steady(20, 120, 6):
-        c.ask(t, "198.18.0.1", "10.64.0.40", "signed.example", ANY, 2800, 300)
+        c.ask(t, "198.18.0.1", "10.64.0.40", "signed.example", ANY, 2800, 300, own=True)
 
 
 def u_steam(c):

@@ -304,6 +304,19 @@ test_tunnel(void **state)
 	/* addresses: a scanner's hashes need more, and longer names less than they */
 	f = txt;
 	f.rare = 0;
+	f.entropy = 4;
+	f.hour = 999999;
+	assert_int_equal(tunnel(f, 0), HEAT_WARM);
+	f.hour = 1000000;
+	assert_int_equal(tunnel(f, 0), HEAT_HOT);
+	f.labels = 80 * 66; /* SHA-256 in hex */
+	f.hour = 999999;
+	assert_int_equal(tunnel(f, 0), HEAT_WARM);
+	f.labels = 80 * 61; /* 60 digits are none */
+	f.hour = 50000;
+	assert_int_equal(tunnel(f, 0), HEAT_HOT);
+	f.labels = txt.labels;
+	f.entropy = 4.9; /* base32 */
 	f.hour = 249999;
 	assert_int_equal(tunnel(f, 0), HEAT_WARM);
 	f.hour = 250000;
