@@ -103,6 +103,7 @@ run_pause(void *ctx, const struct source *s)
 
 	output_poll(r->session->output);
 	collected_poll(r->session->collected);
+	state_poll(&r->session->state);
 	if (atomic_exchange(&reopen, 0) != 0) {
 		output_reopen(r->session->output);
 		collected_rotate(r->session->collected);
@@ -138,7 +139,7 @@ bool
 session_open(struct session *s, const struct config *c, int inputs_n, char **inputs, bool live, const struct addr *why_host,
     struct collected *collected)
 {
-	struct output_setup setup = {.config = c, .append = live, .live = live, .argc = inputs_n, .argv = inputs};
+	struct output_setup setup = {.config = c, .append = live || c->state != NULL, .live = live, .argc = inputs_n, .argv = inputs};
 	struct engine_sink sink;
 	char why[160];
 
@@ -160,6 +161,7 @@ session_open(struct session *s, const struct config *c, int inputs_n, char **inp
 		complain("%s", why);
 		return false;
 	}
+	state_open(&s->state, c, s->engine, live);
 	output_engine(s->output, s->engine);
 	output_collected(s->output, collected);
 	s->pipeline = pipeline_new(s->engine, thread_count(c));
@@ -246,7 +248,10 @@ replay(const struct config *c, int n, char **files, const struct addr *why_host)
 			else
 				good = read_file(&s, &r, list.path[i]) && good;
 		tree_list_done(&list);
-		engine_finish(s.engine);
+		if (c->state == NULL || why_host != NULL)
+			engine_finish(s.engine);
+		else
+			good = state_finish(&s.state) && good;
 		if (atomic_load(&stop_signal) != 0)
 			complain("stopped by a signal; the figures are of what was read until then");
 		status = why_host != NULL ? output_why(s.output, s.pipeline) :

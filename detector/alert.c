@@ -15,6 +15,7 @@ static const char *const kinds[ALERT_KINDS] = {
 	[KIND_UDP_FRAGMENT_FLOOD] = "udp-fragment-flood",
 	[KIND_DNS_QUERY_FLOOD] = "dns-query-flood",
 	[KIND_EXPORTER_HEALTH] = "exporter-health",
+	[KIND_TRAFFIC_ANOMALY] = "traffic-anomaly",
 };
 
 static const char *const roles[ALERT_ROLES] = {
@@ -60,6 +61,12 @@ static const struct evidence_info evidence[EVIDENCE_KEYS] = {
 	[EV_CORRUPT] = {"corrupt", 0},
 	[EV_TIME_REPAIRED] = {"time_repaired", 0},
 	[EV_CLOCK_OFFSET] = {"clock_offset_s", 1},
+	[EV_MULTIPLE] = {"multiple", 1},
+	[EV_BASELINE_BPS] = {"baseline_bps", 0},
+	[EV_BASELINE_PPS] = {"baseline_pps", 1},
+	[EV_BASELINE_ANSWERS] = {"baseline_answers", 1},
+	[EV_ANSWERS_PS] = {"answers_per_s", 1},
+	[EV_HISTORY] = {"history_s", 0},
 };
 
 static int

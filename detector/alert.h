@@ -24,6 +24,7 @@ enum alert_kind {
 	KIND_UDP_FRAGMENT_FLOOD,
 	KIND_DNS_QUERY_FLOOD,
 	KIND_EXPORTER_HEALTH,
+	KIND_TRAFFIC_ANOMALY,
 	ALERT_KINDS
 };
 
@@ -40,6 +41,7 @@ enum evidence_key {
 	EV_MATCHED_SHARE, EV_REPEAT_WITHIN_TTL, EV_REPEAT_SHARE, EV_QPS,
 	EV_LINK_BPS, EV_LINK_SHARE, /* what the link carried, and the subject's share of its capacity */
 	EV_RECORDS, EV_LOST_RECORDS, EV_LOST_SHARE, EV_UNDECODED, EV_CORRUPT, EV_TIME_REPAIRED, EV_CLOCK_OFFSET,
+	EV_MULTIPLE, EV_BASELINE_BPS, EV_BASELINE_PPS, EV_BASELINE_ANSWERS, EV_ANSWERS_PS, EV_HISTORY,
 	EVIDENCE_KEYS
 };
 
@@ -78,6 +80,14 @@ struct alert_peer {
 	uint64_t responses, bytes;
 };
 
+/* What is known of the subject from earlier days; see ledger.h. */
+struct alert_ledger {
+	bool known;
+	int64_t first_s, last_s; /* epoch seconds */
+	uint32_t alerts, days, hours;
+	uint64_t queries, bytes;
+};
+
 struct alert {
 	enum alert_action action;
 	enum alert_kind kind;
@@ -104,6 +114,9 @@ struct alert {
 	size_t signals_n;
 	struct alert_peer peers[ALERT_PEERS]; /* the other ends, loudest first */
 	size_t peers_n;
+	struct alert_ledger ledger;
+	uint64_t incident_alerts, withheld; /* when openings were withheld (engine.storm): alerts of its incident, and those of them
+	                                     * that have no lines of their own; else 0 */
 	char link[64];           /* name of the configured link the subject sits behind; "": none */
 	uint64_t link_capacity_bps;
 	const char *reason;      /* closed: "quiet" or "end-of-input"; else NULL; static */

@@ -31,6 +31,7 @@ struct engine_link {
 
 struct engine_config {
 	uint64_t seed;              /* of every hash table; a secret where strangers choose addresses */
+	bool seed_kept;             /* the next run will have the same one: saved state may hold keyed hashes */
 	size_t memory_bytes;        /* budget of all tables; at least ENGINE_LEAST_MEMORY */
 	const struct detect_settings *settings;
 	const struct prefix *network;
@@ -78,6 +79,8 @@ void engine_advance(struct engine *e, int64_t t_ns);
 void engine_exporters(struct engine *e, const struct exporter_news *news, size_t n);
 /* Another input begins at t_ns: when that lies before the current tick, time starts anew there. */
 void engine_restart(struct engine *e, int64_t t_ns);
+/* End of input that goes on in another run: closes the tick, but no alert. */
+void engine_pause(struct engine *e);
 /* End of input: closes the tick, then every open alert. */
 void engine_finish(struct engine *e);
 

@@ -12,6 +12,7 @@ enum {
 	SERVICE_DNS = 1,
 	SERVICE_FRAGMENT = 2, /* UDP fragments that belong to no service in the table */
 	SERVICE_FIRST_UDP = 3,
+	SERVICE_LEVEL = 254,  /* not in the table: hosts far above their own level, see anomaly.c */
 	SERVICE_EXPORTER = 255, /* not in the table: watches of flow exporters, see exporter.c */
 };
 

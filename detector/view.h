@@ -58,6 +58,7 @@ struct incident {
 	bool has_through;
 	char link[64];
 	size_t alerts_n;        /* alerts opened in it */
+	size_t withheld;        /* of those, how many have no lines of their own (engine.storm) */
 	size_t alerts_kept;     /* of those, how many `alert` holds (the loudest; bounded) */
 	const struct alert *const *alert; /* latest state of each, loudest first */
 	uint64_t bytes, packets, queries, query_bytes, responses; /* totals of its members */

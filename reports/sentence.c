@@ -116,6 +116,10 @@ story_headline(const struct story *s, struct buf *who, struct buf *rest)
 		crowd = "flow exporters";
 		buf_printf(rest, " %s degraded figures", s->inc->closed_ns != 0 ? "sent" : s->hosts == 1 ? "sends" : "send");
 		break;
+	case KIND_TRAFFIC_ANOMALY:
+		buf_printf(rest, " %s many times what is ordinary for %s", s->inc->closed_ns != 0 ? "sent" : s->hosts == 1 ? "sends" : "send",
+		           s->hosts == 1 ? "it" : "them");
+		break;
 	default: buf_printf(rest, ": %s", alert_kind_text(s->inc->kind)); break;
 	}
 	if (s->hosts == 1 && s->lead != NULL) {
@@ -196,6 +200,7 @@ deed(const struct story *s, struct buf *b)
 		}
 		buf_str(b, ".");
 		break;
+	case KIND_TRAFFIC_ANOMALY:
 	case KIND_EXPORTER_HEALTH:
 		if (s->lead != NULL)
 			buf_printf(b, " %s.", s->lead->message);
