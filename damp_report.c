@@ -14,7 +14,7 @@
 #include "damp_output.h"
 #include "reports/page.h"
 
-enum { TALKERS = 15, INCIDENTS = 1024, PAGE_MAX = 64 << 20 };
+enum { NAMES_SHOWN = 20, TALKERS = 15, INCIDENTS = 1024, PAGE_MAX = 64 << 20 };
 
 /* Everything a report borrows, in one place. */
 struct gathered {
@@ -287,6 +287,34 @@ report_write(const struct report_facts *f, bool summary_to_stderr)
 	return status;
 }
 
+/* Names that draw amplified answers because somebody misuses them. */
+static void
+names_json(const struct engine *e, const struct engine_stats *s, struct json *j)
+{
+	struct drawn_name *d = calloc(NAMES_SHOWN, sizeof(*d));
+	size_t n = d != NULL ? engine_names(e, d, NAMES_SHOWN) : 0;
+	char name[DNS_NAME_TEXT], type[12];
+
+	json_uint(j, "names", s->names);
+	json_uint(j, "names_evicted", s->names_evicted);
+	json_open(j, "misused_names", '[');
+	for (size_t i = 0; i < n && d[i].misused; i++) {
+		json_open(j, NULL, '{');
+		json_str(j, "name", dns_name_text(d[i].wire, d[i].len, name));
+		json_str(j, "type", dns_type_text(d[i].qtype, type));
+		json_num(j, "clients", d[i].clients, 0);
+		json_uint(j, "answers", d[i].answers);
+		json_uint(j, "bytes", d[i].bytes);
+		if (d[i].baf > 0)
+			json_num(j, "baf", d[i].baf, 2);
+		json_num(j, "first", (double)d[i].first_s, 0);
+		json_num(j, "last", (double)d[i].last_s, 0);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+	free(d);
+}
+
 int
 report_stats(const struct report_facts *f, const char *path)
 {
@@ -324,11 +352,17 @@ report_stats(const struct report_facts *f, const char *path)
 	json_uint(&j, "kernel_drops", t->kernel_drops);
 	json_uint(&j, "alerts", s.alerts);
 	json_uint(&j, "alerts_dropped", s.alerts_dropped);
+	json_uint(&j, "alerts_withheld", s.alerts_withheld);
+	json_uint(&j, "ledger", s.ledger);
+	json_uint(&j, "ledger_evicted", s.ledger_evicted);
+	json_uint(&j, "baselines", s.baselines);
+	json_uint(&j, "baselines_evicted", s.baselines_evicted);
 	json_uint(&j, "watches", s.watches);
 	json_uint(&j, "watches_evicted", s.watches_evicted);
 	json_uint(&j, "sampling", s.sampling);
 	json_num(&j, "slowest_visible_qps", 12.0 / 300 * s.sampling, 3);
 	json_uint(&j, "records", t->records);
+	names_json(f->engine, &s, &j);
 	collected_json(f->collected, &j);
 	json_uint(&j, "table_bytes", s.memory_bytes);
 	json_uint(&j, "peak_rss_bytes", (uint64_t)usage.ru_maxrss * 1024);

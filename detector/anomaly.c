@@ -49,7 +49,7 @@ judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
 	    set->packets_multiple);
 	verdict_signal(v, "sent_rate", "Rate sent", "size", "bit/s", bps, bps, bps, set->rate);
 	verdict_signal(v, "sent_packets", "Packets sent", "rate", "/s", pps, pps, pps, set->packets_rate);
-	verdict_signal(v, "lasting", "It lasts", "persistence", "s", l->above_s, l->above_s, l->above_s, lasting);
+	verdict_signal(v, "lasting", "Time above it so far", "persistence", "s", l->above_s, l->above_s, l->above_s, lasting);
 	verdict_signal(v, "history", "Learned before", "persistence", "s", l->history_s, l->history_s, l->history_s, set->min_history);
 	verdict_signal(v, "group_multiple", "More than hosts like it", "mismatch", "x", apart, apart, apart, set->group_multiple);
 	if (!l->server)

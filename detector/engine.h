@@ -92,6 +92,8 @@ struct engine_stats {
 	uint64_t dns_queries, dns_responses, fragments;
 	uint64_t hosts, evicted, late, jumps; /* jumps: times the clock of the input was set anew */
 	uint64_t unadmitted_packets, watches, watches_evicted, alerts, alerts_dropped;
+	uint64_t alerts_withheld;    /* opened without lines: engine.storm */
+	uint64_t ledger, ledger_evicted, names, names_evicted, baselines, baselines_evicted;
 	size_t memory_bytes;
 	uint32_t sampling;
 };
@@ -107,6 +109,10 @@ size_t engine_talkers(const struct engine *e, enum talker_order order, struct ta
 /* Queries a rule could match, oldest first; returns how many (at most max). */
 size_t engine_query_log(const struct engine *e, struct logged_query *out, size_t max);
 enum { ENGINE_LOG_MAX = SHARDS * QUERY_LOG };
+
+/* Who was in amplification, worthiest first; names that draw large answers, misused ones first.  How many (at most max). */
+size_t engine_offenders(const struct engine *e, struct offender *out, size_t max);
+size_t engine_names(const struct engine *e, struct drawn_name *out, size_t max);
 
 struct engine_why {
 	const struct detector *detector;

@@ -64,7 +64,7 @@ static const char *const labels[] = {
 	"Records lost on the way",
 	"Records with impossible times",
 	"Bytes sent, against what is ordinary for it",
-	"It lasts",
+	"Time above it so far",
 	"Learned before",
 	"More than hosts like it",
 	"Ordinary rate of a host that is no DNS server",
