@@ -53,7 +53,7 @@ static const struct command {
 	const char *help;
 	const char *more;  /* behind its options; NULL: nothing */
 } commands[] = {
-	{"replay", command_replay, USE_TRAFFIC, "[options] FILE...", "run recorded traffic through damp; - is standard input",
+	{"replay", command_replay, USE_TRAFFIC | USE_DIFF, "[options] FILE...", "run recorded traffic through damp; - is standard input",
 		"Without a configuration resolvers and amplifiers are found by what they do.\n"},
 	{"run", command_run, USE_TRAFFIC | USE_RUN, "-c FILE [options]", "watch an interface live",
 		"SIGINT and SIGTERM end it, SIGHUP opens the alert file anew (after a log rotation).\n"},

@@ -34,6 +34,7 @@ static const struct option_row {
 	{"queue", 0, "URL", "queue", NULL, USE_RUN, "read flows from a Redis list: redis://HOST[:PORT][?list=entry:queue]"},
 	{"archive", 0, "DIR", "archive", NULL, USE_RUN, "keep received flow records in compressed IPFIX files below it"},
 	{"state", 0, "FILE", "state", NULL, USE_TRAFFIC, "go on with the memory in this file, and leave it there: baselines, ledger, open alerts"},
+	{"diff", 0, "FILE", NULL, NULL, USE_DIFF, "what this configuration would change: run both, print the difference"},
 	{"threads", 0, "N", "threads", NULL, USE_TRAFFIC, "threads of work; 0: one for each core"},
 	{"memory", 0, "SIZE", "memory", NULL, USE_TRAFFIC, "budget of all tables, such as 512MB; default 256MB"},
 	{"width", 0, "N", "width", NULL, USE_TRAFFIC, "columns of the summary; 0: the terminal's"},

@@ -272,13 +272,15 @@ command_replay(int argc, char **argv)
 
 	if (files == NULL)
 		return EXIT_FAILED;
-	if (configure("replay", argc, argv, USE_TRAFFIC, &c, files, &n, &status)) {
+	if (configure("replay", argc, argv, USE_TRAFFIC | USE_DIFF, &c, files, &n, &status)) {
 		char **from = n > 0 ? files : c.files.text;
 
 		n = n > 0 ? n : (int)c.files.n;
 		if (n == 0) {
 			complain("replay needs a capture file, or - for standard input");
 			status = EXIT_USAGE;
+		} else if (diff_option(argc, argv) != NULL) {
+			status = replay_diff(&c, diff_option(argc, argv), argc, argv, n, from);
 		} else {
 			status = replay(&c, n, from, NULL);
 		}
