@@ -374,8 +374,12 @@ engine_begin(struct engine *e, const struct flow *f, size_t n)
 		e->stats.first_ns = e->stats.last_ns = t;
 		set_second(e, time_seconds(t));
 	}
-	if (e->stats.first_ns == 0) /* restored: time is known, this run's traffic begins */
+	if (e->stats.first_ns == 0) {
+		/* restored: time goes on from the traffic of this run, days later perhaps */
 		e->stats.first_ns = e->stats.last_ns = t;
+		if (t >= e->end_ns)
+			move_to(e, time_seconds(t));
+	}
 	if (!believable(e, t)) {
 		bool agrees = e->strange_n > 0 && t - e->strange_ns < AHEAD_S * NS_PER_S &&
 		    e->strange_ns - t < AHEAD_S * NS_PER_S;

@@ -147,12 +147,17 @@ save_pairs(const struct shard *s, struct buf *out)
 		pack_u(out, s->pair_slot[i].tick);
 		pack_u(out, s->pair_slot[i].last_query);
 	}
+	n = 0;
+	for (uint32_t i = 0; i < s->fragments.sets * 4; i++)
+		n += s->fragments.e[i].value != 0;
+	pack_u(out, n);
 	for (uint32_t i = 0; i < s->fragments.sets * 4; i++) {
 		const struct fragment_entry *f = &s->fragments.e[i];
 
-		pack_u(out, f->value);
 		if (f->value == 0)
 			continue;
+		pack_u(out, i);
+		pack_u(out, f->value);
 		pack_u(out, f->tag);
 		pack_u(out, f->expires_s);
 	}
@@ -173,12 +178,11 @@ load_pairs(struct shard *s, uint32_t tick, struct cursor *c)
 		s->pair_slot[k].last_query = (uint32_t)unpack_max(c, tick);
 	}
 	s->count.pairs = n;
-	for (uint32_t i = 0; i < s->fragments.sets * 4 && !c->bad; i++) {
-		struct fragment_entry *f = &s->fragments.e[i];
+	n = unpack_max(c, s->fragments.sets * 4);
+	for (uint64_t i = 0; i < n && !c->bad; i++) {
+		struct fragment_entry *f = &s->fragments.e[unpack_max(c, s->fragments.sets * 4 - 1)];
 
 		f->value = (uint32_t)unpack_max(c, UINT16_MAX);
-		if (f->value == 0)
-			continue;
 		f->tag = unpack_u32(c);
 		f->expires_s = unpack_u32(c);
 	}
