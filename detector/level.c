@@ -33,7 +33,8 @@ add_row(struct engine *e, const struct addr *a, double rate, bool server)
 	struct place p = place_of(&e->env, a);
 	struct baseline_row *r;
 
-	if (!ours(e, p.flags) || (p.flags & HOST_NEVER) != 0 || addr_is_special(a))
+	/* a DNS server that several of ours ask matters wherever it stands */
+	if ((!server && !ours(e, p.flags)) || (p.flags & HOST_NEVER) != 0 || addr_is_special(a))
 		return;
 	r = baseline_get(&e->baselines, a, rate);
 	if (r == NULL)

@@ -73,10 +73,13 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	uint8_t *copy = malloc(size + 8);
-	size_t heard = 0;
-	struct engine *e = start(&heard);
+	static size_t heard;
+	static struct engine *e; /* one that refused something is as new */
 	char why[160];
 	uint64_t sum;
+
+	if (e == NULL)
+		e = start(&heard);
 
 	if (copy == NULL)
 		abort();
@@ -95,10 +98,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		engine_advance(e, engine_time(e) + 20 * NS_PER_S);
 		look(e);
 		engine_finish(e);
+		engine_free(e);
+		e = NULL;
 	} else if (engine_time(e) != 0) {
 		abort(); /* a refused state leaves nothing behind */
 	}
-	engine_free(e);
 	free(copy);
 	return 0;
 }
