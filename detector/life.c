@@ -177,6 +177,17 @@ figure(const struct alert *a, enum evidence_key k)
 	return e != NULL ? e->value : 0;
 }
 
+/* A sum with what a figure grew by; one that fell (an estimate did) takes from it. */
+static uint64_t
+changed(uint64_t sum, const struct alert *now, const struct alert *before, enum evidence_key k)
+{
+	double by = figure(now, k) - figure(before, k);
+
+	if (by >= 0)
+		return by < 1e18 ? sum + (uint64_t)by : sum;
+	return -by < (double)sum ? sum - (uint64_t)-by : 0;
+}
+
 /* Brings the incident's sums up to date with one alert: what it was before is taken off. */
 static void
 incident_account(struct book_incident *inc, const struct alert *before, const struct alert *now)
@@ -185,9 +196,9 @@ incident_account(struct book_incident *inc, const struct alert *before, const st
 
 	i->bytes += now->bytes - before->bytes;
 	i->packets += now->packets - before->packets;
-	i->queries += (uint64_t)(figure(now, EV_QUERY_PACKETS) - figure(before, EV_QUERY_PACKETS));
-	i->query_bytes += (uint64_t)(figure(now, EV_QUERY_BYTES) - figure(before, EV_QUERY_BYTES));
-	i->responses += (uint64_t)(figure(now, EV_RESPONSES) - figure(before, EV_RESPONSES));
+	i->queries = changed(i->queries, now, before, EV_QUERY_PACKETS);
+	i->query_bytes = changed(i->query_bytes, now, before, EV_QUERY_BYTES);
+	i->responses = changed(i->responses, now, before, EV_RESPONSES);
 	i->bps += figure(now, EV_BPS) - figure(before, EV_BPS);
 	if (now->start_ns < i->first_ns)
 		i->first_ns = now->start_ns;
