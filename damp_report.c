@@ -30,6 +30,7 @@ struct gathered {
 	struct addr resolver[TALKERS + 64];
 	char database[16][160];
 	const char *database_list[16];
+	struct drawn_name name[NAMES_SHOWN];
 	char slowest[96];
 	char undo[INCIDENTS][96];
 };
@@ -176,6 +177,11 @@ gather(const struct report_facts *f)
 	gather_rejected(g, f);
 	gather_databases(g, f);
 	gather_resolvers(g, f);
+	size_t names = engine_names(f->engine, g->name, NAMES_SHOWN);
+
+	while (g->in.names_n < names && g->name[g->in.names_n].misused)
+		g->in.names_n++;
+	g->in.name = g->name;
 	g->in.network = f->config->network;
 	g->in.networks_n = f->config->networks_n;
 	g->in.incidents_n = engine_incidents(f->engine, g->list, INCIDENTS);
