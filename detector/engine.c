@@ -137,7 +137,7 @@ make_tables(struct engine *e, const struct engine_config *c)
 	if (e->server == NULL || e->server_touched == NULL || e->judged == NULL || e->queue == NULL)
 		return ERR_NOMEM;
 	if (watches_init(&e->watches, watches) < 0 || book_init(&e->book) < 0 || ledger_init(&e->ledger, c->seed) < 0 ||
-	    names_init(&e->names, c->seed) < 0 || baselines_init(&e->baselines, c->seed) < 0)
+	    drawn_init(&e->drawn, c->seed) < 0 || baselines_init(&e->baselines, c->seed) < 0)
 		return ERR_NOMEM;
 	e->book.ledger = &e->ledger;
 	return 0;
@@ -201,7 +201,7 @@ engine_free(struct engine *e)
 	watches_done(&e->watches);
 	book_done(&e->book);
 	ledger_done(&e->ledger);
-	names_done(&e->names);
+	drawn_done(&e->drawn);
 	baselines_done(&e->baselines);
 	for (size_t i = 0; i < e->words_n; i++)
 		free(e->words[i]);

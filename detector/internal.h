@@ -8,7 +8,7 @@
 #include "detector/engine.h"
 #include "detector/ledger.h"
 #include "detector/life.h"
-#include "detector/names.h"
+#include "detector/drawn.h"
 #include "detector/shard.h"
 #include "detector/watch.h"
 
@@ -83,7 +83,7 @@ struct engine {
 
 	/* memory over days */
 	struct ledger ledger;
-	struct names names;
+	struct drawn drawn;
 	struct baselines baselines;
 	bool report_records;        /* records came lately: rates are known in minutes only */
 	char *words[WORDS];         /* texts of restored alerts, which are static elsewhere */

@@ -156,13 +156,13 @@ ledger_part_load(struct engine *e, struct cursor *c)
 static void
 names_part_save(const struct engine *e, struct buf *out)
 {
-	names_save(&e->names, out);
+	drawn_save(&e->drawn, out);
 }
 
 static void
 names_part_load(struct engine *e, struct cursor *c)
 {
-	names_load(&e->names, c);
+	drawn_load(&e->drawn, c);
 }
 
 static const struct part {
@@ -210,7 +210,7 @@ forget(struct engine *e, const struct engine *before)
 	memset(e->book.incident, 0, e->book.incidents_n * sizeof(*e->book.incident));
 	e->book.alerts_n = e->book.incidents_n = 0;
 	ledger_clear(&e->ledger);
-	names_clear(&e->names);
+	drawn_clear(&e->drawn);
 	baselines_clear(&e->baselines);
 	memset(e->server, 0, SERVERS * sizeof(*e->server));
 	e->server_touched_n = 0;

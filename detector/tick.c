@@ -231,7 +231,7 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 	if (e->networks_known && ((client.flags | server.flags) & HOST_OURS) == 0)
 		return;
 	if (p->name != 0)
-		names_take(&e->names, p, &s->name[p->name - 1], time_seconds(e->env.begin_ns));
+		drawn_take(&e->drawn, p, &s->name[p->name - 1], time_seconds(e->env.begin_ns));
 	w = watches_get(&e->watches, e->env.seed, a, side, p->service, e->env.tick);
 	if (w == NULL)
 		return;
@@ -240,7 +240,7 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 	if (p->to_ns != 0)
 		w->report_s = report_s(e);
 	/* peers are counted under a salt that outlives a restart, unlike the seed */
-	watch_take(w, p, peer, addr_hash(e->names.salt, peer != NULL ? peer : a),
+	watch_take(w, p, peer, addr_hash(e->drawn.salt, peer != NULL ? peer : a),
 	    p->name != 0 ? &s->name[p->name - 1] : NULL, e->env.tick, e->env.begin_ns);
 }
 

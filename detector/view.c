@@ -15,8 +15,8 @@ engine_stats(const struct engine *e, struct engine_stats *s)
 	s->alerts_withheld = e->book.withheld;
 	s->ledger = e->ledger.n;
 	s->ledger_evicted = e->ledger.evicted;
-	s->names = e->names.n;
-	s->names_evicted = e->names.evicted;
+	s->names = e->drawn.n;
+	s->names_evicted = e->drawn.evicted;
 	s->baselines = e->baselines.n;
 	s->baselines_evicted = e->baselines.evicted;
 	if (s->sampling == 0)
@@ -306,7 +306,7 @@ size_t
 engine_names(const struct engine *e, struct drawn_name *out, size_t max)
 {
 	const struct name_row **row = calloc(max + 1, sizeof(*row));
-	size_t n = row != NULL ? names_list(&e->names, e->env.begin_ns / 1000000000, row, max) : 0;
+	size_t n = row != NULL ? drawn_list(&e->drawn, e->env.begin_ns / 1000000000, row, max) : 0;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct name_row *r = row[i];

@@ -75,7 +75,7 @@ struct offender {
 	uint64_t queries, bytes;
 };
 
-/* A name that draws large answers; see names.h. */
+/* A name that draws large answers; see drawn.h. */
 struct drawn_name {
 	uint8_t wire[DNS_NAME_WIRE];
 	uint8_t len;

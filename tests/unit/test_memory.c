@@ -14,7 +14,7 @@
 #include "detector/baseline.h"
 #include "detector/detector.h"
 #include "detector/ledger.h"
-#include "detector/names.h"
+#include "detector/drawn.h"
 #include "tests/unit/detector_kit.h"
 
 enum { DAY = 86400, T0 = 1775952000 }; /* midnight, a Sunday */
@@ -137,32 +137,32 @@ name_of(uint32_t i)
 static void
 test_names(void **state)
 {
-	const struct name_row *list[NAMES_ROWS];
-	struct names t, u;
+	const struct name_row *list[DRAWN_ROWS];
+	struct drawn t, u;
 	struct name_slot big = name_of(0xabcdef);
 	struct cursor c;
 	struct buf b;
 	size_t n;
 
 	(void)state;
-	assert_int_equal(names_init(&t, 3), 0);
-	assert_int_equal(names_init(&u, 4), 0);
+	assert_int_equal(drawn_init(&t, 3), 0);
+	assert_int_equal(drawn_init(&u, 4), 0);
 	for (uint32_t i = 0; i < 1000; i++) {
 		const struct pair p = {.client = kit_addr(0x0a000000 + i % 40), .service = SERVICE_DNS, .large = 2, .matched = 2, .repeat = 2,
 			.large_bytes = 8000, .large_query_bytes = 130, .later_bytes = 314, .large_size = 8178};
 
-		names_take(&t, &p, &big, T0 + i);
+		drawn_take(&t, &p, &big, T0 + i);
 	}
 	for (uint32_t i = 0; i < 20000; i++) {
 		const struct pair p = {.client = kit_addr(0x0a000000 + i), .service = SERVICE_DNS, .large = 1, .matched = 1, .large_bytes = 1200,
 			.large_query_bytes = 60, .large_size = 1170};
 		const struct name_slot s = name_of(i);
 
-		names_take(&t, &p, &s, T0 + 1000 + i / 100);
+		drawn_take(&t, &p, &s, T0 + 1000 + i / 100);
 	}
-	assert_in_range(t.n, 1, NAMES_ROWS);
+	assert_in_range(t.n, 1, DRAWN_ROWS);
 	assert_int_equal(t.n + t.evicted, 20001);
-	n = names_list(&t, T0 + 2000, list, NAMES_ROWS);
+	n = drawn_list(&t, T0 + 2000, list, DRAWN_ROWS);
 	assert_int_equal(n, t.n);
 	assert_true(name_misused(list[0]));
 	assert_false(name_misused(list[1]));
@@ -170,21 +170,21 @@ test_names(void **state)
 	assert_true(fabs(name_clients(list[0]) - 40) <= 3);
 	assert_true(fabs(name_baf(list[0]) - 8314.0 / 130) < 1e-9);
 	buf_init(&b, 16 << 20);
-	names_save(&t, &b);
+	drawn_save(&t, &b);
 	c = cursor_view(b.p, b.len);
-	names_load(&u, &c);
+	drawn_load(&u, &c);
 	assert_false(c.bad);
 	/* the same clients again, in another process: still forty */
 	for (uint32_t i = 0; i < 40; i++) {
 		const struct pair p = {.client = kit_addr(0x0a000000 + i), .service = SERVICE_DNS, .large = 1};
 
-		names_take(&u, &p, &big, T0 + 3000);
+		drawn_take(&u, &p, &big, T0 + 3000);
 	}
-	names_list(&u, T0 + 3000, list, NAMES_ROWS);
+	drawn_list(&u, T0 + 3000, list, DRAWN_ROWS);
 	assert_true(fabs(name_clients(list[0]) - 40) <= 3);
 	buf_done(&b);
-	names_done(&t);
-	names_done(&u);
+	drawn_done(&t);
+	drawn_done(&u);
 }
 
 static void

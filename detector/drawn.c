@@ -1,4 +1,4 @@
-#include "detector/names.h"
+#include "detector/drawn.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -13,24 +13,24 @@
 enum { DAY_S = 86400, MISUSED_LEAST = 20 };
 
 int
-names_init(struct names *t, uint64_t seed)
+drawn_init(struct drawn *t, uint64_t seed)
 {
-	*t = (struct names){.seed = seed, .salt = seed};
-	t->row = calloc(NAMES_ROWS, sizeof(*t->row));
+	*t = (struct drawn){.seed = seed, .salt = seed};
+	t->row = calloc(DRAWN_ROWS, sizeof(*t->row));
 	return t->row != NULL ? 0 : ERR_NOMEM;
 }
 
 void
-names_done(struct names *t)
+drawn_done(struct drawn *t)
 {
 	free(t->row);
-	*t = (struct names){0};
+	*t = (struct drawn){0};
 }
 
 void
-names_clear(struct names *t)
+drawn_clear(struct drawn *t)
 {
-	memset(t->row, 0, NAMES_ROWS * sizeof(*t->row));
+	memset(t->row, 0, DRAWN_ROWS * sizeof(*t->row));
 	t->n = 0;
 	t->evicted = 0;
 	t->salt = t->seed;
@@ -49,15 +49,15 @@ same(const struct name_row *r, const uint8_t *wire, size_t len, uint16_t qtype)
 }
 
 static struct name_row *
-row_for(struct names *t, const uint8_t *wire, size_t len, uint16_t qtype, int64_t now_s)
+row_for(struct drawn *t, const uint8_t *wire, size_t len, uint16_t qtype, int64_t now_s)
 {
 	uint64_t h = XXH3_64bits_withSeed(wire, len, t->seed) + qtype * UINT64_C(0x9e3779b97f4a7c15);
-	struct name_row *r = &t->row[(h ^ h >> 32) & (NAMES_ROWS - 1) & ~(uint64_t)(NAMES_WAYS - 1)], *best = NULL;
+	struct name_row *r = &t->row[(h ^ h >> 32) & (DRAWN_ROWS - 1) & ~(uint64_t)(DRAWN_WAYS - 1)], *best = NULL;
 
-	for (int i = 0; i < NAMES_WAYS; i++)
+	for (int i = 0; i < DRAWN_WAYS; i++)
 		if (same(&r[i], wire, len, qtype))
 			return &r[i];
-	for (int i = 0; i < NAMES_WAYS; i++)
+	for (int i = 0; i < DRAWN_WAYS; i++)
 		if (best == NULL || (best->used && (!r[i].used || worth(&r[i], now_s) < worth(best, now_s))))
 			best = &r[i];
 	if (best->used)
@@ -70,7 +70,7 @@ row_for(struct names *t, const uint8_t *wire, size_t len, uint16_t qtype, int64_
 }
 
 void
-names_take(struct names *t, const struct pair *p, const struct name_slot *name, int64_t now_s)
+drawn_take(struct drawn *t, const struct pair *p, const struct name_slot *name, int64_t now_s)
 {
 	struct name_row *r;
 
@@ -142,12 +142,12 @@ by_worth(const void *pa, const void *pb)
 }
 
 size_t
-names_list(const struct names *t, int64_t now_s, const struct name_row **out, size_t max)
+drawn_list(const struct drawn *t, int64_t now_s, const struct name_row **out, size_t max)
 {
 	struct ranked *list = calloc(t->n + 1, sizeof(*list));
 	size_t n = 0;
 
-	for (size_t i = 0; list != NULL && i < NAMES_ROWS; i++)
+	for (size_t i = 0; list != NULL && i < DRAWN_ROWS; i++)
 		if (t->row[i].used && n < t->n)
 			list[n++] = (struct ranked){&t->row[i], worth(&t->row[i], now_s), name_misused(&t->row[i])};
 	if (n > 1)
@@ -209,12 +209,12 @@ by_row(const void *a, const void *b)
 }
 
 void
-names_save(const struct names *t, struct buf *out)
+drawn_save(const struct drawn *t, struct buf *out)
 {
 	const struct name_row **list = calloc(t->n + 1, sizeof(*list));
 	size_t n = 0;
 
-	for (size_t i = 0; list != NULL && i < NAMES_ROWS; i++)
+	for (size_t i = 0; list != NULL && i < DRAWN_ROWS; i++)
 		if (t->row[i].used && n < t->n)
 			list[n++] = &t->row[i];
 	if (n > 1)
@@ -243,9 +243,9 @@ names_save(const struct names *t, struct buf *out)
 }
 
 void
-names_load(struct names *t, struct cursor *c)
+drawn_load(struct drawn *t, struct cursor *c)
 {
-	uint64_t salt = cursor_u64(c), evicted = unpack_u(c), n = unpack_max(c, NAMES_ROWS);
+	uint64_t salt = cursor_u64(c), evicted = unpack_u(c), n = unpack_max(c, DRAWN_ROWS);
 
 	t->salt = salt;
 	for (uint64_t i = 0; i < n && !c->bad; i++) {

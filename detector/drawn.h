@@ -8,10 +8,10 @@
  * A name is large by nature (a DNSKEY of a signed zone) or misused; what tells is how it is asked for: again by clients who still
  * hold it, or by nobody who gets it.  See name_misused.
  *
- * RAM: NAMES_ROWS x 480 bytes, in pages touched when needed.
+ * RAM: DRAWN_ROWS x 480 bytes, in pages touched when needed.
  */
-#ifndef DETECTOR_NAMES_H
-#define DETECTOR_NAMES_H
+#ifndef DETECTOR_DRAWN_H
+#define DETECTOR_DRAWN_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,7 +22,7 @@
 #include "detector/shard.h"
 #include "detector/sketch.h"
 
-enum { NAMES_ROWS = 1 << 12, NAMES_WAYS = 8 };
+enum { DRAWN_ROWS = 1 << 12, DRAWN_WAYS = 8 };
 
 struct name_row {
 	bool used;
@@ -37,29 +37,29 @@ struct name_row {
 	double worth;                    /* large answers, decayed, as of last_s */
 };
 
-struct names {
+struct drawn {
 	struct name_row *row;
 	uint64_t seed, salt; /* of the buckets; of the clients */
 	size_t n;
 	uint64_t evicted;
 };
 
-int names_init(struct names *t, uint64_t seed); /* 0 or ERR_NOMEM */
-void names_done(struct names *t);
-void names_clear(struct names *t);
+int drawn_init(struct drawn *t, uint64_t seed); /* 0 or ERR_NOMEM */
+void drawn_done(struct drawn *t);
+void drawn_clear(struct drawn *t);
 
 /* A pair's tick: its large answers all count for the name of the latest of them. */
-void names_take(struct names *t, const struct pair *p, const struct name_slot *name, int64_t now_s);
+void drawn_take(struct drawn *t, const struct pair *p, const struct name_slot *name, int64_t now_s);
 
 /* At least 20 large answers, most of them asked for again within the TTL or by nobody. */
 bool name_misused(const struct name_row *r);
 double name_clients(const struct name_row *r);
 double name_baf(const struct name_row *r); /* bytes at IP level; 0: unknown */
 /* Misused ones first, then by worth at now_s, then by name; returns how many (at most max). */
-size_t names_list(const struct names *t, int64_t now_s, const struct name_row **out, size_t max);
+size_t drawn_list(const struct drawn *t, int64_t now_s, const struct name_row **out, size_t max);
 
-void names_save(const struct names *t, struct buf *out);
-void names_load(struct names *t, struct cursor *c);
+void drawn_save(const struct drawn *t, struct buf *out);
+void drawn_load(struct drawn *t, struct cursor *c);
 
 /* HyperLogLog registers as they are saved: runs of zeros are short. */
 void hll_save(const struct hll *h, struct buf *out);
