@@ -53,7 +53,7 @@ static const struct command {
 	const char *help;
 	const char *more;  /* behind its options; NULL: nothing */
 } commands[] = {
-	{"replay", command_replay, USE_TRAFFIC, "[options] FILE...", "look for abuse in recorded packets or flow records",
+	{"replay", command_replay, USE_TRAFFIC | USE_DIFF, "[options] FILE...", "look for abuse in recorded packets or flow records",
 		"FILE is a capture, a file of flow records (nfcapd, flow-tools, IPFIX, CSV, JSON) or a folder of them,\n"
 		"compressed or not; - is standard input.  Without a configuration resolvers and amplifiers are found by\n"
 		"what they do.\n"},

@@ -7,7 +7,7 @@
 /* Whose options. */
 enum {
 	USE_TRAFFIC = 1, USE_RUN = 2, USE_RULES = 4, USE_VERIFY = 8, USE_KEYGEN = 16, USE_ALL = 32, USE_FLOWS = 64,
-	USE_PROBE = 128, USE_REPORT = 256,
+	USE_PROBE = 128, USE_REPORT = 256, USE_MEMORY = 512, USE_DIFF = 1024,
 };
 
 /* --- damp_options.c -------------------------------------------------------------------------------- */
@@ -41,6 +41,20 @@ int command_check_config(int argc, char **argv);
 
 int command_flows(int argc, char **argv);
 int command_report(int argc, char **argv);
+
+/* --- damp_diff.c ------------------------------------------------------------------------------------- */
+
+struct config;
+/* The value of --diff, or NULL. */
+const char *diff_option(int argc, char **argv);
+/* The files under c, and under the configuration `other` with the same options. */
+int replay_diff(const struct config *c, const char *other, int argc, char **argv, int n, char **files);
+
+/* --- damp_memory.c ---------------------------------------------------------------------------------- */
+
+/* Types of `report` that read a state file, not flows. */
+bool is_memory_report(const char *type);
+int memory_report(int argc, char **argv);
 
 /* --- damp_tools.c ------------------------------------------------------------------------------------ */
 

@@ -164,6 +164,7 @@ prepare(struct prepared *p, const struct config *c, bool live)
 			p->engine.never_n++;
 		}
 	p->engine.seed = hash_seed(c, live);
+	p->engine.seed_kept = !live || c->has_seed || c->has_hash_key;
 	p->engine.memory_bytes = c->memory_bytes;
 	p->engine.settings = &p->settings;
 	p->engine.network = c->network;

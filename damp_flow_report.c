@@ -64,6 +64,10 @@ take_option(void *ctx, const char *name, const char *key, const char *value)
 	struct report *r = ctx;
 
 	(void)key;
+	if (strcmp(name, "state") == 0 || strcmp(name, "format") == 0 || strcmp(name, "victims") == 0) {
+		complain("--%s is for report offenders and report names, which stand first", name);
+		return EXIT_USAGE;
+	}
 	if (strcmp(name, "filter") == 0)
 		r->in.filter = r->report.filter = value;
 	else if (strcmp(name, "time") == 0)
@@ -160,6 +164,10 @@ command_report(int argc, char **argv)
 	int n, status, written;
 	bool done;
 
+	if (argc > 0 && is_memory_report(argv[0])) {
+		free(rest);
+		return memory_report(argc, argv);
+	}
 	if (rest == NULL)
 		return EXIT_FAILED;
 	signal(SIGPIPE, SIG_DFL);
@@ -168,6 +176,7 @@ command_report(int argc, char **argv)
 	if (!done && r.list) {
 		for (size_t i = 0; (t = flow_report_at(i)) != NULL; i++)
 			puts(t->name);
+		puts("offenders\nnames");
 	} else if (!done && n < 2) {
 		complain("report needs a type (damp report --list names them) and files, or - for standard input");
 		status = EXIT_USAGE;

@@ -137,8 +137,12 @@ watch(struct session *s, const struct config *c, struct source *source)
 	run_reading(NULL);
 	if (err < 0)
 		complain("reading failed: %s", err_text(err));
-	engine_finish(s->engine);
-	kept = collected_finish(s->collected);
+	kept = true;
+	if (c->state == NULL)
+		engine_finish(s->engine);
+	else
+		kept = state_finish(&s->state);
+	kept = collected_finish(s->collected) && kept;
 	return output_finish(s->output, s->pipeline, run_elapsed(&r)) != EXIT_OK || err < 0 || !kept ? EXIT_FAILED : EXIT_OK;
 }
 

@@ -14,7 +14,7 @@
 #include "damp_output.h"
 #include "reports/page.h"
 
-enum { TALKERS = 15, INCIDENTS = 1024, PAGE_MAX = 64 << 20 };
+enum { NAMES_SHOWN = 20, TALKERS = 15, INCIDENTS = 1024, PAGE_MAX = 64 << 20 };
 
 /* Everything a report borrows, in one place. */
 struct gathered {
@@ -30,6 +30,7 @@ struct gathered {
 	struct addr resolver[TALKERS + 64];
 	char database[16][160];
 	const char *database_list[16];
+	struct drawn_name name[NAMES_SHOWN];
 	char slowest[96];
 	char undo[INCIDENTS][96];
 };
@@ -187,6 +188,11 @@ gather(const struct report_facts *f)
 	gather_rejected(g, f);
 	gather_databases(g, f);
 	gather_resolvers(g, f);
+	size_t names = engine_names(f->engine, g->name, NAMES_SHOWN);
+
+	while (g->in.names_n < names && g->name[g->in.names_n].misused)
+		g->in.names_n++;
+	g->in.name = g->name;
 	g->in.network = f->config->network;
 	g->in.networks_n = f->config->networks_n;
 	g->in.incidents_n = engine_incidents(f->engine, g->list, INCIDENTS);
@@ -298,6 +304,34 @@ report_write(const struct report_facts *f, bool summary_to_stderr)
 	return status;
 }
 
+/* Names that draw amplified answers because somebody misuses them. */
+static void
+names_json(const struct engine *e, const struct engine_stats *s, struct json *j)
+{
+	struct drawn_name *d = calloc(NAMES_SHOWN, sizeof(*d));
+	size_t n = d != NULL ? engine_names(e, d, NAMES_SHOWN) : 0;
+	char name[DNS_NAME_TEXT], type[12];
+
+	json_uint(j, "names", s->names);
+	json_uint(j, "names_evicted", s->names_evicted);
+	json_open(j, "misused_names", '[');
+	for (size_t i = 0; i < n && d[i].misused; i++) {
+		json_open(j, NULL, '{');
+		json_str(j, "name", dns_name_text(d[i].wire, d[i].len, name));
+		json_str(j, "type", dns_type_text(d[i].qtype, type));
+		json_num(j, "clients", d[i].clients, 0);
+		json_uint(j, "answers", d[i].answers);
+		json_uint(j, "bytes", d[i].bytes);
+		if (d[i].baf > 0)
+			json_num(j, "baf", d[i].baf, 2);
+		json_num(j, "first", (double)d[i].first_s, 0);
+		json_num(j, "last", (double)d[i].last_s, 0);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+	free(d);
+}
+
 int
 report_stats(const struct report_facts *f, const char *path)
 {
@@ -335,11 +369,17 @@ report_stats(const struct report_facts *f, const char *path)
 	json_uint(&j, "kernel_drops", t->kernel_drops);
 	json_uint(&j, "alerts", s.alerts);
 	json_uint(&j, "alerts_dropped", s.alerts_dropped);
+	json_uint(&j, "alerts_withheld", s.alerts_withheld);
+	json_uint(&j, "ledger", s.ledger);
+	json_uint(&j, "ledger_evicted", s.ledger_evicted);
+	json_uint(&j, "baselines", s.baselines);
+	json_uint(&j, "baselines_evicted", s.baselines_evicted);
 	json_uint(&j, "watches", s.watches);
 	json_uint(&j, "watches_evicted", s.watches_evicted);
 	json_uint(&j, "sampling", s.sampling);
 	json_num(&j, "slowest_visible_qps", collected_slowest_qps(f->config, t->records > 0, s.sampling), 3);
 	json_uint(&j, "records", t->records);
+	names_json(f->engine, &s, &j);
 	collected_json(f->collected, &j);
 	json_uint(&j, "table_bytes", s.memory_bytes);
 	json_uint(&j, "peak_rss_bytes", (uint64_t)usage.ru_maxrss * 1024);

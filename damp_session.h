@@ -8,6 +8,7 @@
 #include "damp.h"
 #include "damp_collect.h"
 #include "damp_config.h"
+#include "damp_state.h"
 
 /* Everything one run holds; opened in order, closed in the other. */
 struct session {
@@ -16,6 +17,7 @@ struct session {
 	struct engine *engine;
 	struct pipeline *pipeline;
 	struct collected *collected;
+	struct state_file state;
 };
 
 /* False: told.  Takes over `collected`; session_close either way. */

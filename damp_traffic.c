@@ -105,6 +105,7 @@ run_pause(void *ctx, const struct source *s)
 
 	output_poll(r->session->output);
 	collected_poll(r->session->collected);
+	state_poll(&r->session->state);
 	if (atomic_exchange(&reopen, 0) != 0) {
 		output_reopen(r->session->output);
 		collected_rotate(r->session->collected);
@@ -141,7 +142,7 @@ bool
 session_open(struct session *s, const struct config *c, int inputs_n, char **inputs, bool live, const struct addr *why_host,
     struct collected *collected)
 {
-	struct output_setup setup = {.config = c, .append = live, .live = live, .argc = inputs_n, .argv = inputs};
+	struct output_setup setup = {.config = c, .append = live || c->state != NULL, .live = live, .argc = inputs_n, .argv = inputs};
 	struct engine_sink sink;
 	char why[160];
 
@@ -163,6 +164,7 @@ session_open(struct session *s, const struct config *c, int inputs_n, char **inp
 		complain("%s", why);
 		return false;
 	}
+	state_open(&s->state, c, s->engine, live);
 	output_engine(s->output, s->engine);
 	output_collected(s->output, collected);
 	s->pipeline = pipeline_new(s->engine, thread_count(c));
@@ -249,7 +251,10 @@ replay(const struct config *c, int n, char **files, const struct addr *why_host)
 			else
 				good = read_file(&s, &r, list.path[i]) && good;
 		tree_list_done(&list);
-		engine_finish(s.engine);
+		if (c->state == NULL || why_host != NULL)
+			engine_finish(s.engine);
+		else
+			good = state_finish(&s.state) && good;
 		if (atomic_load(&stop_signal) != 0)
 			complain("stopped by a signal; the figures are of what was read until then");
 		status = why_host != NULL ? output_why(s.output, s.pipeline) :
@@ -270,13 +275,15 @@ command_replay(int argc, char **argv)
 
 	if (files == NULL)
 		return EXIT_FAILED;
-	if (configure("replay", argc, argv, USE_TRAFFIC, &c, files, &n, &status)) {
+	if (configure("replay", argc, argv, USE_TRAFFIC | USE_DIFF, &c, files, &n, &status)) {
 		char **from = n > 0 ? files : c.files.text;
 
 		n = n > 0 ? n : (int)c.files.n;
 		if (n == 0) {
 			complain("replay needs a capture, a file of flow records or a folder of them, or - for standard input");
 			status = EXIT_USAGE;
+		} else if (diff_option(argc, argv) != NULL) {
+			status = replay_diff(&c, diff_option(argc, argv), argc, argv, n, from);
 		} else {
 			status = replay(&c, n, from, NULL);
 		}

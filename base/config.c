@@ -129,6 +129,7 @@ config_init(struct config *c, const struct config_events *ev)
 		.ev = ev != NULL ? *ev : none,
 		.policy = {2, 5, 3600, 100},
 		.memory_bytes = UINT64_C(256000000),
+		.state_every_s = 60,
 		.listen_threads = 1,
 		.archive = {.interval_s = 300, .nesting = 3, .level = 1, .sync_s = 10},
 		.color = true,

@@ -126,6 +126,8 @@ struct config {
 	struct config_archive archive;
 	char *queue;                 /* a Redis list of flows to read, or NULL */
 	char *templates;             /* where templates outlive a restart, or NULL */
+	char *state;                 /* where the engine's memory outlives a restart, or NULL */
+	unsigned int state_every_s;  /* saved so often, seconds of event time */
 	char *key, *alerts, *rules_dir, *html, *stats, *sensor; /* NULL: not given */
 	enum config_input input;
 

@@ -280,6 +280,12 @@ take_seconds(struct config *c, const struct config_place *at, const char *text)
 }
 
 static void
+take_state_every(struct config *c, const struct config_place *at, const char *text)
+{
+	take_whole_seconds(c, at, text, 86400, &c->state_every_s);
+}
+
+static void
 take_ttl(struct config *c, const struct config_place *at, const char *text)
 {
 	take_whole_seconds(c, at, text, 365 * 86400, &c->policy.ttl_s);
@@ -458,6 +464,8 @@ const struct config_key config_keys[CONFIG_KEYS] = {
 	{"exporters", CONFIG_MAPS, CONFIG_OWN, 0, NULL, NULL},
 	{"queue", CONFIG_ONE, CONFIG_TEXT, AT(queue), take_queue, NULL},
 	{"templates", CONFIG_ONE, CONFIG_TEXT, AT(templates), NULL, NULL},
+	{"state", CONFIG_ONE, CONFIG_TEXT, AT(state), NULL, NULL},
+	{"state-every", CONFIG_ONE, CONFIG_OWN, 0, take_state_every, NULL},
 	{"archive", CONFIG_ONE, CONFIG_TEXT, AT(archive.dir), NULL, NULL},
 	{"archive.dir", CONFIG_ONE, CONFIG_OWN, 0, take_archive_dir, NULL},
 	{"archive.interval", CONFIG_ONE, CONFIG_OWN, 0, take_archive_interval, NULL},

@@ -310,6 +310,9 @@ config_print(const struct config *c, struct buf *out, config_settings_printer *s
 	put_exporters(c, out);
 	put_one(c, out, "queue", c->queue, "none");
 	put_one(c, out, "templates", c->templates, "forgotten at the end");
+	put_one(c, out, "state", c->state, "forgotten at the end");
+	put_key(c, out, "state-every");
+	buf_printf(out, " %s\n", units_text((double)c->state_every_s, "s", (char[UNITS_TEXT]){""}));
 	put_archive(c, out);
 	put_texts(c, out, "files", &c->files, "");
 	put_texts(c, out, "geoip", &c->geoip, "no countries, no networks in alerts");

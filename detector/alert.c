@@ -19,6 +19,7 @@ static const char *const kinds[ALERT_KINDS] = {
 	[KIND_DNS_RANDOM_SUBDOMAIN] = "dns-random-subdomain",
 	[KIND_DNS_TUNNEL] = "dns-tunnel",
 	[KIND_OPEN_RESOLVER] = "open-resolver",
+	[KIND_TRAFFIC_ANOMALY] = "traffic-anomaly",
 };
 
 static const char *const roles[ALERT_ROLES] = {
@@ -79,6 +80,12 @@ static const struct evidence_info evidence[EVIDENCE_KEYS] = {
 	[EV_NAME_ENTROPY] = {"name_entropy_bits", 2},
 	[EV_RARE_SHARE] = {"rare_type_share", 3},
 	[EV_ANSWER_PAYLOAD] = {"answer_payload_bytes", 0},
+	[EV_MULTIPLE] = {"multiple", 1},
+	[EV_BASELINE_BPS] = {"baseline_bps", 0},
+	[EV_BASELINE_PPS] = {"baseline_pps", 1},
+	[EV_BASELINE_ANSWERS] = {"baseline_answers", 1},
+	[EV_ANSWERS_PS] = {"answers_per_s", 1},
+	[EV_HISTORY] = {"history_s", 0},
 };
 
 static int

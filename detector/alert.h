@@ -28,6 +28,7 @@ enum alert_kind {
 	KIND_DNS_RANDOM_SUBDOMAIN,
 	KIND_DNS_TUNNEL,
 	KIND_OPEN_RESOLVER,
+	KIND_TRAFFIC_ANOMALY,
 	ALERT_KINDS
 };
 
@@ -48,6 +49,7 @@ enum evidence_key {
 	EV_DISTINCT_NAMES, EV_DISTINCT_SHARE, EV_FAILING_SHARE, EV_NXDOMAIN, EV_NXDOMAIN_SHARE, EV_SERVFAIL, EV_REFUSED,
 	EV_ZONES, EV_USUAL, /* new failing names a minute before */
 	EV_LABEL_BYTES_HOUR, EV_LABEL_BYTES_DAY, EV_NAME_LENGTH, EV_NAME_ENTROPY, EV_RARE_SHARE, EV_ANSWER_PAYLOAD,
+	EV_MULTIPLE, EV_BASELINE_BPS, EV_BASELINE_PPS, EV_BASELINE_ANSWERS, EV_ANSWERS_PS, EV_HISTORY,
 	EVIDENCE_KEYS
 };
 
@@ -86,6 +88,14 @@ struct alert_peer {
 	uint64_t responses, bytes;
 };
 
+/* What is known of the subject from earlier days; see ledger.h. */
+struct alert_ledger {
+	bool known;
+	int64_t first_s, last_s; /* epoch seconds */
+	uint32_t alerts, days, hours;
+	uint64_t queries, bytes;
+};
+
 struct alert {
 	enum alert_action action;
 	enum alert_kind kind;
@@ -112,6 +122,9 @@ struct alert {
 	size_t signals_n;
 	struct alert_peer peers[ALERT_PEERS]; /* the other ends, loudest first */
 	size_t peers_n;
+	struct alert_ledger ledger;
+	uint64_t incident_alerts, withheld; /* when openings were withheld (engine.storm): alerts of its incident, and those of them
+	                                     * that have no lines of their own; else 0 */
 	char link[64];           /* name of the configured link the subject sits behind; "": none */
 	uint64_t link_capacity_bps;
 	const char *reason;      /* closed: "quiet" or "end-of-input"; else NULL; static */

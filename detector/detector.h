@@ -61,8 +61,11 @@ struct open_resolver_settings {
 struct exporter_settings {
 	double lost_share, min_records, undecoded, repaired_share, clock_offset;
 };
+struct anomaly_settings {
+	double multiple, packets_multiple, rate, packets_rate, min_history, lasting, group_multiple, other_average, other_lasting;
+};
 struct engine_settings {
-	double large_answer, close_after, update_every;
+	double large_answer, close_after, update_every, storm;
 };
 
 struct detect_settings {
@@ -78,6 +81,7 @@ struct detect_settings {
 	struct subdomain_settings subdomain;
 	struct tunnel_settings tunnel;
 	struct open_resolver_settings open_resolver;
+	struct anomaly_settings anomaly;
 };
 
 struct judge_env {
@@ -128,8 +132,12 @@ struct interval share99(double k, double n, bool sampled);
  * with 1/a + 1/b for the variance.  Exact (both ends equal) when nothing was sampled. */
 struct interval ratio99(double ratio, double a, double b, bool sampled);
 
+/* anomaly.c: the figures of an alert about a host far above its own level. */
+void anomaly_figures(struct alert *a, const struct watch *w);
+
 extern const struct detector detector_abuser, detector_victim, detector_reflector, detector_udp_victim,
     detector_udp_reflector, detector_fragment, detector_query_flood,
-    detector_exporter, detector_nxdomain, detector_subdomain, detector_tunnel, detector_open_resolver;
+    detector_exporter, detector_nxdomain, detector_subdomain, detector_tunnel, detector_open_resolver,
+    detector_anomaly;
 
 #endif

@@ -11,6 +11,7 @@ const struct detector *const detectors[] = {
 	&detector_abuser,       &detector_victim,   &detector_reflector,   &detector_udp_victim,
 	&detector_udp_reflector, &detector_fragment, &detector_query_flood, &detector_exporter,
 	&detector_nxdomain,      &detector_subdomain, &detector_tunnel,     &detector_open_resolver,
+	&detector_anomaly,
 	NULL,
 };
 
@@ -22,6 +23,8 @@ static const struct setting engine_table[] = {
 	    "quiet time after which an alert closes"},
 	{"update-every", "s", 10, 86400, 60, "one line a minute at most", E(update_every),
 	    "least time between two lines that update an alert"},
+	{"storm", "", 1, 1e6, 500, "what a person at a SIEM can still page through; forty or four hundred hosts pass", E(storm),
+	    "alerts opened with lines of their own in a minute, and at once in an incident; further ones are counted there"},
 };
 const struct settings_view engine_settings_view = {engine_table, sizeof(engine_table) / sizeof(engine_table[0])};
 

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/timefmt.h"
 #include "detector/internal.h"
+#include "detector/state.h"
 
 enum {
 	LATE_S = 10,      /* older than the current tick by less than this is the ordinary disorder of a capture */
@@ -17,6 +18,7 @@ enum {
 	BELIEVE = 16,     /* but so many impossible times in a row that agree are */
 	FIRST_TICK = 7201, /* the longest record, and 1 modulo the lengths of all slots */
 	WATCHES = 16384,
+	BLIND_MOST = 366 * 86400, /* after a longer time without a look, alerts are not the same any more */
 	LIVE_TICKS = 700, /* after so many ticks without traffic every window is empty and every alert closed */
 };
 
@@ -124,17 +126,20 @@ make_tables(struct engine *e, const struct engine_config *c)
 
 	sizes(c->memory_bytes, &hosts, &pairs, &watches);
 	e->memory_bytes = c->memory_bytes;
+	e->seed_kept = c->seed_kept;
 	for (int i = 0; i < SHARDS; i++)
 		if (shard_init(&e->shard[i], hosts, pairs, (uint32_t)c->links_n) < 0)
 			return ERR_NOMEM;
 	e->server = calloc(SERVERS, sizeof(*e->server));
 	e->server_touched = calloc(SERVERS, sizeof(*e->server_touched));
 	e->judged = calloc(watches, sizeof(*e->judged));
-	e->queue = calloc(watches, sizeof(*e->queue));
+	e->queue = calloc((size_t)watches + BOOK_INCIDENTS, sizeof(*e->queue));
 	if (e->server == NULL || e->server_touched == NULL || e->judged == NULL || e->queue == NULL)
 		return ERR_NOMEM;
-	if (watches_init(&e->watches, watches) < 0 || book_init(&e->book) < 0)
+	if (watches_init(&e->watches, watches) < 0 || book_init(&e->book) < 0 || ledger_init(&e->ledger, c->seed) < 0 ||
+	    drawn_init(&e->drawn, c->seed) < 0 || baselines_init(&e->baselines, c->seed) < 0)
 		return ERR_NOMEM;
+	e->book.ledger = &e->ledger;
 	return 0;
 }
 
@@ -195,6 +200,11 @@ engine_free(struct engine *e)
 	free(e->cover);
 	watches_done(&e->watches);
 	book_done(&e->book);
+	ledger_done(&e->ledger);
+	drawn_done(&e->drawn);
+	baselines_done(&e->baselines);
+	for (size_t i = 0; i < e->words_n; i++)
+		free(e->words[i]);
 	prefixmap_done(&e->places_map);
 	free(e->places);
 	free(e->link_name);
@@ -364,6 +374,12 @@ engine_begin(struct engine *e, const struct flow *f, size_t n)
 		e->stats.first_ns = e->stats.last_ns = t;
 		set_second(e, time_seconds(t));
 	}
+	if (e->stats.first_ns == 0) {
+		/* restored: time goes on from the traffic of this run, days later perhaps */
+		e->stats.first_ns = e->stats.last_ns = t;
+		if (t >= e->end_ns)
+			move_to(e, time_seconds(t));
+	}
 	if (!believable(e, t)) {
 		bool agrees = e->strange_n > 0 && t - e->strange_ns < AHEAD_S * NS_PER_S &&
 		    e->strange_ns - t < AHEAD_S * NS_PER_S;
@@ -423,6 +439,33 @@ engine_restart(struct engine *e, int64_t t_ns, bool records)
 {
 	if (e->started && sane(t_ns) && t_ns < e->env.begin_ns - (records ? BACK_S : LATE_S) * NS_PER_S)
 		jump_to(e, time_seconds(t_ns));
+}
+
+void
+engine_blind(struct engine *e, int64_t t_ns)
+{
+	int64_t gap;
+	uint32_t n;
+
+	if (!e->started || !sane(t_ns) || t_ns <= e->end_ns)
+		return;
+	gap = time_seconds(t_ns) - (e->tick0_s + e->env.tick);
+	if (gap > BLIND_MOST) {
+		jump_to(e, time_seconds(t_ns));
+		return;
+	}
+	/* the last hour before now is all that windows hold */
+	n = (uint32_t)(gap < W60 * 60 ? gap : W60 * 60);
+	watches_blind(&e->watches, e->env.tick + (uint32_t)gap - n, n);
+	e->env.tick += (uint32_t)gap;
+	set_second(e, time_seconds(t_ns));
+	/* silence counts from now on */
+	for (uint32_t i = 0; i < e->watches.used; i++)
+		if (e->watches.pool[e->watches.order[i]].life.alert != 0)
+			e->watches.pool[e->watches.order[i]].life.since = e->env.tick;
+	for (uint32_t i = 0; i < e->book.incidents_n; i++)
+		if (e->book.incident[i].used && e->book.incident[i].open_n > 0)
+			e->book.incident[i].joined_tick += (uint32_t)gap;
 }
 
 void

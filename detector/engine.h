@@ -31,6 +31,7 @@ struct engine_link {
 
 struct engine_config {
 	uint64_t seed;              /* of every hash table; a secret where strangers choose addresses */
+	bool seed_kept;             /* the next run will have the same one: saved state may hold keyed hashes */
 	size_t memory_bytes;        /* budget of all tables; at least ENGINE_LEAST_MEMORY */
 	const struct detect_settings *settings;
 	const struct prefix *network;
@@ -80,6 +81,8 @@ void engine_exporters(struct engine *e, const struct exporter_news *news, size_t
  * overlap by the exporter's time-outs, the next interval begins with what ended in the one before: for them only when it
  * lies further back than what still counts. */
 void engine_restart(struct engine *e, int64_t t_ns, bool records);
+/* End of input that goes on in another run: closes the tick, but no alert. */
+void engine_pause(struct engine *e);
 /* End of input: closes the tick, then every open alert. */
 void engine_finish(struct engine *e);
 
@@ -91,6 +94,8 @@ struct engine_stats {
 	uint64_t dns_queries, dns_responses, fragments;
 	uint64_t hosts, evicted, late, jumps; /* jumps: times the clock of the input was set anew */
 	uint64_t unadmitted_packets, watches, watches_evicted, alerts, alerts_dropped;
+	uint64_t alerts_withheld;    /* opened without lines: engine.storm */
+	uint64_t ledger, ledger_evicted, names, names_evicted, baselines, baselines_evicted;
 	size_t memory_bytes;
 	uint32_t sampling;
 };
@@ -106,6 +111,10 @@ size_t engine_talkers(const struct engine *e, enum talker_order order, struct ta
 /* Queries a rule could match, oldest first; returns how many (at most max). */
 size_t engine_query_log(const struct engine *e, struct logged_query *out, size_t max);
 enum { ENGINE_LOG_MAX = SHARDS * QUERY_LOG };
+
+/* Who was in amplification, worthiest first; names that draw large answers, misused ones first.  How many (at most max). */
+size_t engine_offenders(const struct engine *e, struct offender *out, size_t max);
+size_t engine_names(const struct engine *e, struct drawn_name *out, size_t max);
 
 struct engine_why {
 	const struct detector *detector;

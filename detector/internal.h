@@ -3,13 +3,16 @@
 #define DETECTOR_INTERNAL_H
 
 #include "base/prefixmap.h"
+#include "detector/baseline.h"
 #include "detector/cover.h"
 #include "detector/engine.h"
+#include "detector/ledger.h"
 #include "detector/life.h"
+#include "detector/drawn.h"
 #include "detector/shard.h"
 #include "detector/watch.h"
 
-enum { SERIES_POINTS = 7200, SERVERS = 1 << 13, WHY_ROWS = 16 };
+enum { SERIES_POINTS = 7200, SERVERS = 1 << 13, WHY_ROWS = 16, WORDS = 512 };
 
 /* A curve: one ring of points from the first tick on; when it is full, points are merged two by two and
  * the width doubles, so that any length of run fits. */
@@ -29,6 +32,7 @@ struct server {
 	uint32_t clients;                   /* most distinct clients answered in one tick */
 	uint32_t clients_now;
 	uint32_t answered_tick;             /* its last answer; 0: none */
+	uint64_t answers_all;               /* since it entered */
 	int64_t from_ns, to_ns;             /* what the records of this tick cover; 0: none */
 	bool used;
 };
@@ -55,6 +59,7 @@ struct engine {
 	struct series_point *link_dns; /* DNS of this tick, by link */
 	struct cover **cover;       /* what records tell: 1 + links_n; NULL until the first one came */
 	size_t memory_bytes;
+	bool seed_kept;
 
 	/* event time: tick t covers the second tick0_s + t */
 	bool started;
@@ -76,6 +81,14 @@ struct engine {
 	const struct alert **queue; /* lines of this tick, in the book; at most one for each watch */
 	size_t queue_n;
 
+	/* memory over days */
+	struct ledger ledger;
+	struct drawn drawn;
+	struct baselines baselines;
+	bool report_records;        /* records came lately: rates are known in minutes only */
+	char *words[WORDS];         /* texts of restored alerts, which are static elsewhere */
+	size_t words_n;
+
 	struct engine_stats stats;
 
 	bool why_on;
@@ -93,6 +106,9 @@ void names_tick_done(struct engine *e);
 
 /* tick.c: closes the current tick and starts the next. */
 void engine_close_tick(struct engine *e);
+
+/* level.c: looks at the hosts with a baseline. */
+void engine_levels(struct engine *e);
 
 /* Adds what one second held; the gap to the last point is filled with zeros. */
 void curve_add(struct curve *c, int64_t second, const struct series_point *p);

@@ -1,6 +1,7 @@
 #include "detector/life.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,10 +14,6 @@ static const uint8_t next[LIFE_STATES][LIFE_EVENTS] = {
 	[LIFE_IDLE] =   {LIFE_IDLE,   LIFE_IDLE,   LIFE_OPEN, LIFE_IDLE},
 	[LIFE_OPEN] =   {LIFE_FADING, LIFE_OPEN,   LIFE_OPEN, LIFE_IDLE},
 	[LIFE_FADING] = {LIFE_FADING, LIFE_OPEN,   LIFE_OPEN, LIFE_IDLE},
-};
-
-enum {
-	JOIN_TICKS = 120,  /* how long after its last newcomer an incident still takes another */
 };
 
 enum life_state
@@ -181,6 +178,17 @@ figure(const struct alert *a, enum evidence_key k)
 	return e != NULL ? e->value : 0;
 }
 
+/* A sum with what a figure grew by; one that fell (an estimate did) takes from it. */
+static uint64_t
+changed(uint64_t sum, const struct alert *now, const struct alert *before, enum evidence_key k)
+{
+	double by = figure(now, k) - figure(before, k);
+
+	if (by >= 0)
+		return by < 1e18 ? sum + (uint64_t)by : sum;
+	return -by < (double)sum ? sum - (uint64_t)-by : 0;
+}
+
 /* Brings the incident's sums up to date with one alert: what it was before is taken off. */
 static void
 incident_account(struct book_incident *inc, const struct alert *before, const struct alert *now)
@@ -189,10 +197,9 @@ incident_account(struct book_incident *inc, const struct alert *before, const st
 
 	i->bytes += now->bytes - before->bytes;
 	i->packets += now->packets - before->packets;
-	/* a figure may shrink: signed, then added modulo 2^64 */
-	i->queries += (uint64_t)(int64_t)(figure(now, EV_QUERY_PACKETS) - figure(before, EV_QUERY_PACKETS));
-	i->query_bytes += (uint64_t)(int64_t)(figure(now, EV_QUERY_BYTES) - figure(before, EV_QUERY_BYTES));
-	i->responses += (uint64_t)(int64_t)(figure(now, EV_RESPONSES) - figure(before, EV_RESPONSES));
+	i->queries = changed(i->queries, now, before, EV_QUERY_PACKETS);
+	i->query_bytes = changed(i->query_bytes, now, before, EV_QUERY_BYTES);
+	i->responses = changed(i->responses, now, before, EV_RESPONSES);
 	i->bps += figure(now, EV_BPS) - figure(before, EV_BPS);
 	if (now->start_ns < i->first_ns)
 		i->first_ns = now->start_ns;
@@ -203,6 +210,37 @@ incident_account(struct book_incident *inc, const struct alert *before, const st
 	all = now->severity > all ? now->severity : all;
 	if (all > i->severity)
 		i->severity = all;
+}
+
+/* Queries where they are known, else what they must have been. */
+static double
+asked(const struct alert *a)
+{
+	double n = figure(a, EV_QUERY_PACKETS);
+
+	if (n <= 0)
+		n = figure(a, EV_RESPONSES);
+	return n > 0 ? n : figure(a, EV_RESPONSE_PACKETS);
+}
+
+static void
+account_ledger(struct book *b, struct book_alert *ba, const struct alert *before)
+{
+	struct alert *a = &ba->alert;
+	double queries = asked(a) - asked(before);
+	const struct ledger_gain gain = {
+		.from_s = time_seconds(ba->told_ns != 0 ? ba->told_ns : a->start_ns), .to_s = time_seconds(a->end_ns),
+		.queries = queries > 0 ? (uint64_t)queries : 0, .bytes = a->bytes > before->bytes ? a->bytes - before->bytes : 0,
+		.opened = a->incident == 0,
+	};
+	const struct ledger_row *r;
+
+	if (b->ledger == NULL || (ba->told_ns != 0 && gain.queries + gain.bytes == 0))
+		return;
+	r = ledger_add(b->ledger, a, &gain);
+	ba->told_ns = a->end_ns;
+	if (r != NULL)
+		a->ledger = (struct alert_ledger){true, r->first_s, r->last_s, r->alerts, r->days, r->hours, r->queries, r->bytes};
 }
 
 /* The latest figures of a watch into its alert. */
@@ -224,9 +262,11 @@ refresh(struct book *b, const struct life_env *env, struct book_alert *ba, struc
 		ba->alert.link_capacity_bps = env->link_capacity[w->link - 1];
 	}
 	alert_describe(&ba->alert, w, v, env->judge);
+	ba->message_n = strlen(ba->alert.message);
 	ba->alert.end_ns = env->tick_ns0 + (int64_t)(w->last_tick + 1) * NS_PER_S;
 	if (ba->alert.end_ns > env->tick_end_ns)
 		ba->alert.end_ns = env->tick_end_ns;
+	account_ledger(b, ba, &before);
 	if (ba->alert.incident != 0) {
 		struct incident *i = &b->incident[ba->incident].view;
 
@@ -237,9 +277,42 @@ refresh(struct book *b, const struct life_env *env, struct book_alert *ba, struc
 	}
 }
 
+enum { DAY_S = 86400 };
+
+/* What a line says beside its sentence: that the subject is an old acquaintance, and who else there is. */
+static void
+remarks(struct book_alert *ba, const struct book_incident *inc)
+{
+	struct alert *a = &ba->alert;
+	const struct alert_ledger *l = &a->ledger;
+	char *to = a->message + ba->message_n;
+	size_t room = sizeof(a->message) - ba->message_n;
+	int n = 0;
+
+	*to = '\0';
+	if (l->known && l->days > 1)
+		n = snprintf(to, room, "; seen for %lld days", (long long)(l->last_s / DAY_S - l->first_s / DAY_S + 1));
+	a->withheld = inc->view.withheld;
+	a->incident_alerts = a->withheld > 0 ? inc->view.alerts_n : 0;
+	if (a->withheld > 0 && n >= 0 && (size_t)n < room)
+		snprintf(to + n, room - (size_t)n, "; one of %zu alerts of its incident, %zu of which have no lines of their own",
+		    inc->view.alerts_n, inc->view.withheld);
+}
+
 static void
 emit(struct book *b, const struct life_env *env, struct book_alert *ba, enum alert_action action, const char *reason)
 {
+	struct book_incident *inc = &b->incident[ba->incident];
+
+	if (ba->withheld) {
+		ba->line_tick = env->tick;
+		return;
+	}
+	remarks(ba, inc);
+	if (inc->view.withheld > 0) {
+		inc->storm_tick = env->tick;
+		inc->storm_told = inc->view.withheld;
+	}
 	/* forty customers who fill a link together are as bad as one who does */
 	if (b->incident[ba->incident].view.severity > ba->alert.severity)
 		ba->alert.severity = b->incident[ba->incident].view.severity;
@@ -249,6 +322,26 @@ emit(struct book *b, const struct life_env *env, struct book_alert *ba, enum ale
 	ba->line_severity = ba->alert.severity;
 	b->lines++;
 	env->emit(env->ctx, &ba->alert);
+}
+
+/* Has this alert lines of its own?  The first one of an incident always has. */
+static void
+storm(struct book *b, const struct life_env *env, struct book_alert *ba, struct book_incident *inc)
+{
+	double most = env->judge->settings->engine.storm;
+
+	if (b->storm_n == 0 || env->tick - b->storm_tick >= 60) {
+		b->storm_tick = env->tick;
+		b->storm_n = 0;
+	}
+	ba->withheld = inc->shown_n > 0 && (b->storm_n >= most || inc->shown_n >= most);
+	if (ba->withheld) {
+		b->withheld++;
+		inc->view.withheld++;
+	} else {
+		b->storm_n++;
+		inc->shown_n++;
+	}
 }
 
 static void
@@ -267,7 +360,10 @@ open_alert(struct book *b, const struct life_env *env, struct watch *w, const st
 	ba->opened_tick = env->tick;
 	ba->alert.kind = d->kind;
 	ba->alert.role = v->role;
-	if (w->service == SERVICE_EXPORTER) {
+	if (w->service == SERVICE_LEVEL) {
+		ba->alert.vector = w->level.server ? "dns" : "none";
+		ba->alert.vector_port = w->level.server ? 53 : 0;
+	} else if (w->service == SERVICE_EXPORTER) {
 		ba->alert.vector = "flow-export";
 		ba->alert.vector_port = 0;
 	} else if (service_is_names(w->service)) {
@@ -294,6 +390,7 @@ open_alert(struct book *b, const struct life_env *env, struct watch *w, const st
 		inc->alert[inc->view.alerts_kept++] = (uint32_t)(ba - b->alert);
 	static const struct alert zero;
 	incident_account(inc, &zero, &ba->alert);
+	storm(b, env, ba, inc);
 	b->opened++;
 	emit(b, env, ba, ALERT_OPENED, NULL);
 }
@@ -318,6 +415,9 @@ close_alert(struct book *b, const struct life_env *env, struct watch *w, const s
 
 	refresh(b, env, ba, w, v);
 	ba->open = false;
+	b->closed++;
+	if (!ba->withheld && inc->shown_n > 0)
+		inc->shown_n--;
 	inc->view.bps -= figure(&ba->alert, EV_BPS);
 	if (inc->open_n > 0 && --inc->open_n == 0)
 		inc->view.closed_ns = env->tick_end_ns;
@@ -351,6 +451,45 @@ life_step(struct book *b, const struct life_env *env, struct watch *w, const str
 
 		if (age >= every || (age >= 10 && ba->line_tick == ba->opened_tick)) {
 			refresh(b, env, ba, w, v);
+			emit(b, env, ba, ALERT_UPDATED, NULL);
+		}
+	}
+}
+
+/* An open alert of an incident, with lines or without. */
+static struct book_alert *
+open_one(struct book *b, const struct book_incident *inc, bool withheld)
+{
+	for (size_t i = 0; i < inc->view.alerts_kept; i++) {
+		struct book_alert *ba = &b->alert[inc->alert[i]];
+
+		if (ba->open && ba->withheld == withheld)
+			return ba;
+	}
+	return NULL;
+}
+
+void
+life_storm(struct book *b, const struct life_env *env)
+{
+	uint32_t every = (uint32_t)env->judge->settings->engine.update_every;
+
+	for (uint32_t i = 0; i < b->incidents_n && b->withheld > 0; i++) {
+		struct book_incident *inc = &b->incident[i];
+		struct book_alert *ba;
+
+		if (!inc->used || inc->view.withheld == 0 || inc->open_n == 0)
+			continue;
+		if (inc->shown_n == 0 && (ba = open_one(b, inc, true)) != NULL) {
+			/* those with lines have closed, but it goes on */
+			ba->withheld = false;
+			ba->alert.t_ns = env->tick_end_ns;
+			inc->shown_n++;
+			inc->view.withheld--;
+			emit(b, env, ba, ALERT_OPENED, NULL);
+		} else if (inc->storm_told != inc->view.withheld && (inc->storm_told == 0 || env->tick - inc->storm_tick >= every) &&
+		    (ba = open_one(b, inc, false)) != NULL && ba->line_tick != env->tick) {
+			ba->alert.t_ns = env->tick_end_ns;
 			emit(b, env, ba, ALERT_UPDATED, NULL);
 		}
 	}

@@ -11,6 +11,7 @@
 
 #include "detector/alert.h"
 #include "detector/detector.h"
+#include "detector/ledger.h"
 #include "detector/view.h"
 #include "detector/watch.h"
 
@@ -19,6 +20,7 @@ enum life_event { EVENT_COLD, EVENT_WARM, EVENT_HOT, EVENT_QUIET, LIFE_EVENTS };
 enum life_state life_next(enum life_state s, enum life_event e);
 
 enum { BOOK_ALERTS = 8192, BOOK_INCIDENTS = 1024, INCIDENT_ALERTS = 512 };
+enum { JOIN_TICKS = 120 }; /* how long after its last newcomer an incident still takes another */
 
 /* What is kept of an alert beside its latest line. */
 struct book_alert {
@@ -26,13 +28,22 @@ struct book_alert {
 	uint32_t incident;       /* slot */
 	uint32_t opened_tick, line_tick;
 	int line_severity;
+	size_t message_n;        /* of the sentence, without what a line adds to it */
+	int64_t told_ns;         /* what came until then is in the ledger */
 	bool used, open;
+	bool withheld;           /* it has no lines: a storm */
+	bool watched;            /* restored, and its watch was, too */
+	uint32_t saved;          /* its number in the state being saved, from 1; 0: not in it */
 };
 
 struct book_incident {
 	struct incident view;
 	uint32_t joined_tick;    /* when the last alert joined */
 	uint32_t open_n;         /* alerts still open */
+	uint32_t shown_n;        /* of those, with lines */
+	uint32_t storm_tick;     /* of the last line that told how many were withheld */
+	size_t storm_told;       /* how many that were */
+	uint32_t saved;          /* likewise */
 	uint32_t alert[INCIDENT_ALERTS];
 	const struct alert *sorted[INCIDENT_ALERTS];
 	bool used;
@@ -42,7 +53,10 @@ struct book {
 	struct book_alert *alert;
 	struct book_incident *incident;
 	uint32_t alerts_n, incidents_n; /* slots ever used */
-	uint64_t opened, lines, dropped; /* dropped: alerts that found no room */
+	uint64_t opened, closed, lines, dropped; /* dropped: alerts that found no room */
+	uint32_t storm_tick, storm_n;    /* openings with lines since that tick, in the minute from it */
+	uint64_t withheld;               /* alerts without lines */
+	struct ledger *ledger;           /* borrowed; NULL: none is kept */
 };
 
 struct life_env {
@@ -62,6 +76,8 @@ void book_done(struct book *b);
 /* One watch, one tick: `v` is the verdict of its alert's detector, or of the first hot one. */
 void life_step(struct book *b, const struct life_env *env, struct watch *w, const struct detector *d,
     const struct verdict *v);
+/* After the watches of a tick: incidents of which alerts were withheld get their line. */
+void life_storm(struct book *b, const struct life_env *env);
 /* Closes what is still open, with the reason "end-of-input". */
 void life_finish(struct book *b, const struct life_env *env, struct watch *w);
 

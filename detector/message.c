@@ -193,7 +193,7 @@ question_text(const struct alert *a, char *buf, size_t n)
 static void
 sentence(struct alert *a, const struct verdict *v)
 {
-	char who[ADDR_TEXT], peer[ADDR_TEXT] = "", rate[32], question[160], behind[96] = "";
+	char who[ADDR_TEXT], peer[ADDR_TEXT] = "", rate[32], ordinary[32], question[160], behind[96] = "";
 	const char *note = v->note != NULL ? v->note : "";
 	double bps = value(a, EV_BPS);
 
@@ -253,6 +253,12 @@ sentence(struct alert *a, const struct verdict *v)
 	case KIND_DNS_RANDOM_SUBDOMAIN:
 	case KIND_DNS_TUNNEL:
 	case KIND_OPEN_RESOLVER: break; /* names_text.c */
+	case KIND_TRAFFIC_ANOMALY:
+		snprintf(a->message, sizeof(a->message),
+		    "%s sends %.0f times what is ordinary for it at this hour: %s instead of %s, %.0f packets a second instead of %.0f%s; "
+		    "no more precise kind explains it", who, value(a, EV_MULTIPLE), rate, rate_text(value(a, EV_BASELINE_BPS), ordinary),
+		    value(a, EV_PPS), value(a, EV_BASELINE_PPS), behind);
+		break;
 	default:
 		snprintf(a->message, sizeof(a->message),
 		    "%s is flooded with DNS queries from addresses not seen before: %.0f a second, %s, hardly any answered%s",
@@ -289,6 +295,8 @@ alert_describe(struct alert *a, const struct watch *w, const struct verdict *v, 
 		exporter_figures(a, w);
 	else if (service_is_names(w->service))
 		names_figures(a, w, which);
+	else if (w->service == SERVICE_LEVEL)
+		anomaly_figures(a, w);
 	else if (w->service == SERVICE_DNS)
 		dns_figures(a, w, which);
 	else
@@ -306,6 +314,10 @@ alert_describe(struct alert *a, const struct watch *w, const struct verdict *v, 
 		a->destination = a->peers[0].addr;
 	} else if (w->service == SERVICE_EXPORTER) {
 		a->proto = 0; /* no traffic is named */
+		a->source = w->addr;
+		a->has_source = true;
+	} else if (w->service == SERVICE_LEVEL) {
+		a->proto = 0; /* of whatever it sends */
 		a->source = w->addr;
 		a->has_source = true;
 	} else if (w->side == SIDE_CLIENT || a->role == ROLE_RESOLVER) {

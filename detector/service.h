@@ -19,6 +19,7 @@ enum {
 	SERVICE_TUNNEL = 249,    /* a client that sends data in names */
 	SERVICE_RECURSION = 250, /* a server that answers recursion to strangers */
 	SERVICE_ZONE = 251,      /* a zone; its address is a hash of its name */
+	SERVICE_LEVEL = 254,  /* not in the table: hosts far above their own level, see anomaly.c */
 	SERVICE_EXPORTER = 255, /* not in the table: watches of flow exporters, see exporter.c */
 };
 

@@ -76,6 +76,19 @@ shard_done(struct shard *s)
 	memset(s, 0, sizeof(*s));
 }
 
+void
+shard_forget(struct shard *s)
+{
+	memset(s->pair_tag, 0, (size_t)s->pair_buckets * WAYS * sizeof(*s->pair_tag));
+	memset(s->open, 0, OPEN_QUERIES * sizeof(*s->open));
+	memset(s->held, 0, HELD_ANSWERS * sizeof(*s->held));
+	memset(s->name, 0, NAME_SLOTS * sizeof(*s->name));
+	memset(s->fragments.e, 0, (size_t)s->fragments.sets * 4 * sizeof(*s->fragments.e));
+	s->log_n = s->log_next = 0;
+	s->watch_common = false;
+	s->count.pairs = 0;
+}
+
 /* --- keys ------------------------------------------------------------------------------------- */
 
 uint64_t

@@ -202,6 +202,9 @@ void shards_work(struct shard *shards, const struct shard_env *env, const struct
 /* Forget this tick's counters of the touched pairs. */
 void shard_tick_done(struct shard *s, const struct shard_env *env);
 
+/* Empties the tables of a shard that has seen nothing: what was restored was damaged. */
+void shard_forget(struct shard *s);
+
 /* NULL when not in the table. */
 const struct host *shard_find_host(const struct shard *shards, const struct shard_env *env, const struct addr *a);
 struct place place_of(const struct shard_env *env, const struct addr *a);

@@ -85,6 +85,7 @@ count_server(struct engine *e, const struct pair *p)
 	s->queries += p->queries;
 	s->query_bytes += p->query_bytes;
 	s->answers += p->answers;
+	s->answers_all += p->answers;
 	if (p->answers > 0)
 		s->answered_tick = e->env.tick;
 	if (p->fresh || p->crowd == CROWD_OF_CLIENTS)
@@ -232,6 +233,8 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 	/* with known networks, what strangers do to each other is not ours to judge */
 	if (e->networks_known && ((client.flags | server.flags) & HOST_OURS) == 0)
 		return;
+	if (p->name != 0)
+		drawn_take(&e->drawn, p, &s->name[p->name - 1], time_seconds(e->env.begin_ns));
 	w = watches_get(&e->watches, e->env.seed, a, side, p->service, e->env.tick);
 	if (w == NULL)
 		return;
@@ -239,7 +242,8 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 	w->link = side == SIDE_CLIENT ? client.link : server.link;
 	if (p->to_ns != 0)
 		w->report_s = report_s(e);
-	watch_take(w, p, peer, addr_hash(e->env.seed, peer != NULL ? peer : a),
+	/* peers are counted under a salt that outlives a restart, unlike the seed */
+	watch_take(w, p, peer, addr_hash(e->drawn.salt, peer != NULL ? peer : a),
 	    p->name != 0 ? &s->name[p->name - 1] : NULL, e->env.tick, e->env.begin_ns);
 }
 
@@ -397,7 +401,7 @@ amplified(struct series_point *p, const struct watch *w, bool offender)
 {
 	const struct cell *c = &w->now;
 
-	if (w->service == SERVICE_NONE || service_is_names(w->service) || w->service == SERVICE_EXPORTER)
+	if (w->service == SERVICE_NONE || service_is_names(w->service) || w->service >= SERVICE_LEVEL)
 		return; /* a server under queries: its few answers are not amplified, or are its clients' already */
 	p->offenders += offender && (c->large > 0 || c->answers > 0);
 	if (w->records)
@@ -619,6 +623,7 @@ judge_all(struct engine *e)
 		qsort(e->judged, n, sizeof(*e->judged), by_address);
 	for (size_t i = 0; i < n; i++)
 		life_step(&e->book, &life, e->judged[i].watch, e->judged[i].detector, &e->judged[i].verdict);
+	life_storm(&e->book, &life);
 	emit_queue(e);
 }
 
@@ -643,6 +648,7 @@ engine_close_tick(struct engine *e)
 	take_pairs(e);
 	names_close_tick(e);
 	watch_floods(e);
+	engine_levels(e);
 	grow_curves(e);
 	judge_all(e);
 	drop_quiet(e);
@@ -661,6 +667,13 @@ by_watch_address(const void *a, const void *b)
 	const struct judged jx = {.watch = (struct watch *)x}, jy = {.watch = (struct watch *)y};
 
 	return by_address(&jx, &jy);
+}
+
+void
+engine_pause(struct engine *e)
+{
+	if (e->started)
+		engine_close_tick(e);
 }
 
 void

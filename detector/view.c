@@ -12,6 +12,13 @@ engine_stats(const struct engine *e, struct engine_stats *s)
 	s->watches = e->watches.used;
 	s->watches_evicted = e->watches.evicted;
 	s->alerts_dropped = e->book.dropped;
+	s->alerts_withheld = e->book.withheld;
+	s->ledger = e->ledger.n;
+	s->ledger_evicted = e->ledger.evicted;
+	s->names = e->drawn.n;
+	s->names_evicted = e->drawn.evicted;
+	s->baselines = e->baselines.n;
+	s->baselines_evicted = e->baselines.evicted;
 	if (s->sampling == 0)
 		s->sampling = 1;
 	for (int i = 0; i < SHARDS; i++) {
@@ -277,4 +284,39 @@ engine_why(const struct engine *e, const struct engine_why **out, struct talker 
 	*host = h != NULL ? of_host(h) : (struct talker){.addr = e->why};
 	fill(e, host);
 	return e->why_n;
+}
+
+/* --- memory over days ---------------------------------------------------------------------------------- */
+
+size_t
+engine_offenders(const struct engine *e, struct offender *out, size_t max)
+{
+	const struct ledger_row **row = calloc(max + 1, sizeof(*row));
+	size_t n = row != NULL ? ledger_list(&e->ledger, e->env.begin_ns / 1000000000, row, max) : 0;
+
+	for (size_t i = 0; i < n; i++)
+		out[i] = (struct offender){.addr = row[i]->addr, .role = (enum alert_role)row[i]->role, .kind = (enum alert_kind)row[i]->kind,
+			.alerts = row[i]->alerts, .days = row[i]->days, .hours = row[i]->hours, .first_s = row[i]->first_s,
+			.last_s = row[i]->last_s, .queries = row[i]->queries, .bytes = row[i]->bytes};
+	free(row);
+	return n;
+}
+
+size_t
+engine_names(const struct engine *e, struct drawn_name *out, size_t max)
+{
+	const struct name_row **row = calloc(max + 1, sizeof(*row));
+	size_t n = row != NULL ? drawn_list(&e->drawn, e->env.begin_ns / 1000000000, row, max) : 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct name_row *r = row[i];
+		double large = r->large > 0 ? (double)r->large : 1;
+
+		out[i] = (struct drawn_name){.len = r->len, .qtype = r->qtype, .clients = name_clients(r), .answers = r->large,
+			.bytes = r->bytes, .baf = name_baf(r), .mean_size = (double)r->size / large, .repeat_share = (double)r->repeat / large,
+			.matched_share = (double)r->matched / large, .first_s = r->first_s, .last_s = r->last_s, .misused = name_misused(r)};
+		memcpy(out[i].wire, r->wire, r->len);
+	}
+	free(row);
+	return n;
 }

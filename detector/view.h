@@ -4,6 +4,7 @@
 #ifndef DETECTOR_VIEW_H
 #define DETECTOR_VIEW_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/addr.h"
@@ -58,9 +59,35 @@ struct incident {
 	bool has_through;
 	char link[64];
 	size_t alerts_n;        /* alerts opened in it */
+	size_t withheld;        /* of those, how many have no lines of their own (engine.storm) */
 	size_t alerts_kept;     /* of those, how many `alert` holds (the loudest; bounded) */
 	const struct alert *const *alert; /* latest state of each, loudest first */
 	uint64_t bytes, packets, queries, query_bytes, responses; /* totals of its members */
+};
+
+/* A host that was in amplification, on how many days, and what it cost; see ledger.h. */
+struct offender {
+	struct addr addr;
+	enum alert_role role;    /* of its latest alert */
+	enum alert_kind kind;
+	uint32_t alerts, days, hours; /* opened; with activity, UTC */
+	int64_t first_s, last_s; /* epoch seconds */
+	uint64_t queries, bytes;
+};
+
+/* A name that draws large answers; see drawn.h. */
+struct drawn_name {
+	uint8_t wire[DNS_NAME_WIRE];
+	uint8_t len;
+	uint16_t qtype;
+	double clients;          /* estimate, 9 % */
+	uint64_t answers, bytes; /* large ones, with their fragments, IP level */
+	double baf;              /* 0: unknown, no query was seen */
+	double mean_size;        /* of the DNS messages */
+	double repeat_share;     /* asked for again while the client held it */
+	double matched_share;    /* a query of its receiver explains it */
+	int64_t first_s, last_s;
+	bool misused;            /* by how it is asked for, not by its size */
 };
 
 /* A query that a rule could match, remembered for the back-test. */

@@ -76,6 +76,24 @@ watches_done(struct watches *w)
 	memset(w, 0, sizeof(*w));
 }
 
+void
+watches_clear(struct watches *w)
+{
+	for (uint32_t i = 0; i < w->used; i++)
+		memset(&w->pool[w->order[i]], 0, sizeof(w->pool[0]));
+	memset(w->slot, 0, w->slots * sizeof(*w->slot));
+	w->used = 0;
+	w->rover = 0;
+}
+
+void
+watches_blind(struct watches *w, uint32_t from, uint32_t ticks)
+{
+	for (uint32_t i = 0; i < w->used; i++)
+		for (uint32_t t = 0; t < ticks; t++)
+			watch_close_tick(&w->pool[w->order[i]], from + t);
+}
+
 static uint64_t
 watch_key(uint64_t seed, const struct addr *a, enum watch_side side, uint8_t service)
 {

@@ -64,6 +64,18 @@ struct names_figures {
 enum watch_window { WINDOW_SHORT, WINDOW_LONG, WATCH_WINDOWS };
 extern const uint32_t watch_window_s[WATCH_WINDOWS];
 
+/* How far a host is above its own ordinary level, at the latest look; see anomaly.c. */
+enum { LEVEL_RATES = 3 }; /* bytes, packets, DNS answers a second */
+struct level {
+	double rate[LEVEL_RATES], expected[LEVEL_RATES];
+	double limit;         /* bytes: what is beyond it is far above */
+	double group;         /* the median multiple among hosts of its kind; 1: nothing to compare with */
+	double above_s;       /* so long it has been far above */
+	double history_s;     /* learned before */
+	bool server;          /* it answers DNS queries of several clients */
+	bool explained;       /* a more precise alert is open about it */
+};
+
 struct alert_state {
 	uint8_t state;       /* enum life_state */
 	uint32_t since;      /* tick of the last change of state */
@@ -82,6 +94,7 @@ struct watch {
 	uint32_t sampling;
 	uint32_t report_s;   /* records tell of so long at a time: silence means nothing before */
 	int64_t clock_offset_ns; /* of an exporter */
+	struct level level;  /* of service LEVEL */
 	uint32_t one_flow;   /* packets of large answers in one record, the most of the episode */
 	uint32_t born;       /* tick in which it was made */
 	uint32_t first_tick; /* of the episode */
@@ -125,6 +138,9 @@ struct watch *watches_find(const struct watches *w, uint64_t seed, const struct 
 /* Finds or makes; NULL when the pool is full of watches with open alerts. */
 struct watch *watches_get(struct watches *w, uint64_t seed, const struct addr *a, enum watch_side side,
     uint8_t service, uint32_t tick);
+void watches_clear(struct watches *w);
+/* Nobody looked for `ticks` until now: the windows move on as if nothing had come. */
+void watches_blind(struct watches *w, uint32_t from, uint32_t ticks);
 void watches_free(struct watches *w, struct watch *x);
 
 /* The sums of a window as the judges want them.  One by one the shards have matched queries and answers; of records

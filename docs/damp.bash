@@ -2,11 +2,14 @@
 
 _damp_options() { # _damp_options COMMAND
 	local common='-c --config --networks --resolvers --geoip --key --alerts --rules-dir --html --stats --syslog --sensor
-		--input --threads --memory --width -q --quiet -v --verbose --no-color -h --help --version'
+		--input --state --threads --memory --width -q --quiet -v --verbose --no-color -h --help --version'
 
 	case $1 in
 	replay | why) echo "$common" ;;
 	run) echo "$common -i --interface -l --listen --queue --archive" ;;
+	replay) echo "$common --diff" ;;
+	why) echo "$common" ;;
+	run) echo "$common -i --interface" ;;
 	probe) echo '-i --interface -r --read --to --version --active --inactive --fragments --sampling --max-flows --domain
 		--filter --rate -q --quiet -h --help' ;;
 	rules) echo '--format --list --policy --ttl --incident -o --output -h --help --version' ;;
@@ -49,7 +52,7 @@ _damp_value() { # _damp_value COMMAND OPTION
 	flows:-c | flows:--limit) COMPREPLY=(); return ;;
 	esac
 	case $2 in
-	-c | --config) _damp_files '\.(conf|ya?ml)$' ;;
+	-c | --config | --diff) _damp_files '\.(conf|ya?ml)$' ;;
 	--geoip) _damp_files '\.mmdb$' ;;
 	--key) if [[ $1 = verify ]]; then _damp_files '\.pub$'; else _damp_files '\.key$'; fi ;;
 	--html) _damp_files '\.html$' ;;
@@ -70,7 +73,7 @@ _damp_value() { # _damp_value COMMAND OPTION
 	--queue) _damp_words 'redis://127.0.0.1:6379 unix:///run/redis.sock' ;;
 	--syslog) _damp_words 'unix:///dev/log udp:// tcp://' ;;
 	-i | --interface) _damp_words "$(ls /sys/class/net 2>/dev/null)" ;;
-	-o | --output) _damp_files ;;
+	-o | --output | --state) _damp_files ;;
 	--networks | --resolvers | --sensor | --incident | --threads | --width | --to | --sampling | --max-flows | --domain | \
 		--filter | --rate) COMPREPLY=() ;;
 	*) return 1 ;;

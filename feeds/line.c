@@ -222,6 +222,28 @@ put_suggestions(struct json *j, const struct line_extra *x)
 	json_close(j, ']');
 }
 
+/* What earlier days know of the subject, and the alerts that have no lines. */
+static void
+put_ledger(struct json *j, const struct alert *a)
+{
+	if (a->ledger.known) {
+		json_open(j, "ledger", '{');
+		time_member(j, "first_seen", a->ledger.first_s * NS_PER_S);
+		json_uint(j, "hours_active", a->ledger.hours);
+		json_uint(j, "days_active", a->ledger.days);
+		json_uint(j, "alerts", a->ledger.alerts);
+		json_uint(j, "queries", a->ledger.queries);
+		json_uint(j, "bytes", a->ledger.bytes);
+		json_close(j, '}');
+	}
+	if (a->withheld > 0) {
+		json_open(j, "storm", '{');
+		json_uint(j, "alerts", a->incident_alerts);
+		json_uint(j, "withheld", a->withheld);
+		json_close(j, '}');
+	}
+}
+
 /* Left open: feeds/sign.c goes on with ,"seq":... */
 static void
 put_damp(struct json *j, const struct alert *a, const struct line_extra *x)
@@ -248,6 +270,7 @@ put_damp(struct json *j, const struct alert *a, const struct line_extra *x)
 			json_uint(j, "capacity_bps", a->link_capacity_bps);
 		json_close(j, '}');
 	}
+	put_ledger(j, a);
 	put_suggestions(j, x);
 	if (a->reason != NULL)
 		json_str(j, "reason", a->reason);

@@ -22,6 +22,7 @@ static const char *const signal_names[] = {
 	"large_share", "matched_share", "mean_size", "name_share", "packets", "rate", "repeat_share", "request_size", "sources", "unanswered_share", "unmatched_share",
 	"address_share", "day_bytes", "day_hours", "distinct_share", "failing", "failing_rate", "failing_share", "hour_bytes", "name_length", "new_share", "over_usual", "rare_share", "recursive_answers", "strangers", "zones",
 	"clock_offset", "flow_answers", "lost_share", "record_share", "repaired_share", "sampling_changed", "undecoded",
+	"group_multiple", "history", "lasting", "multiple", "ordinary_rate", "packets_multiple", "sent_packets", "sent_rate",
 };
 
 /* As the detectors put them; what is not here is called by its signal's name. */
@@ -80,6 +81,14 @@ static const char *const labels[] = {
 	"Packets of large answers in one flow: no stub keeps its port",
 	"Records lost on the way",
 	"Records with impossible times",
+	"Bytes sent, against what is ordinary for it",
+	"Time above it so far",
+	"Learned before",
+	"More than hosts like it",
+	"Ordinary rate of a host that is no DNS server",
+	"Packets sent",
+	"Packets sent, against what is ordinary for it",
+	"Rate sent",
 };
 
 static const char *const natures[] = {"other", "size", "rate", "persistence", "mismatch", "names"};
@@ -267,6 +276,24 @@ read_peers(const json_t *list, struct alert *a)
 	}
 }
 
+static void
+read_ledger(const json_t *damp, struct alert *a)
+{
+	const json_t *l = json_object_get(damp, "ledger"), *storm = json_object_get(damp, "storm");
+	const char *first = text_of(l, "first_seen");
+	int64_t t = 0;
+
+	a->ledger.known = first != NULL && time_parse_rfc3339(first, &t) == 0;
+	a->ledger.first_s = time_seconds(t);
+	a->ledger.alerts = (uint32_t)(count_of(l, "alerts") & 0xffffffff);
+	a->ledger.days = (uint32_t)(count_of(l, "days_active") & 0xffffffff);
+	a->ledger.hours = (uint32_t)(count_of(l, "hours_active") & 0xffffffff);
+	a->ledger.queries = count_of(l, "queries");
+	a->ledger.bytes = count_of(l, "bytes");
+	a->incident_alerts = count_of(storm, "alerts");
+	a->withheld = count_of(storm, "withheld");
+}
+
 static int
 read_damp(const json_t *damp, struct alert *a, const char **why)
 {
@@ -291,6 +318,7 @@ read_damp(const json_t *damp, struct alert *a, const char **why)
 	read_evidence(json_object_get(damp, "evidence"), a);
 	read_signals(json_object_get(damp, "signals"), a);
 	read_peers(json_object_get(damp, "peers"), a);
+	read_ledger(damp, a);
 	copy(a->link, sizeof(a->link), text_of(link, "name"));
 	a->link_capacity_bps = count_of(link, "capacity_bps");
 	a->reason = reason != NULL ? WORD(reasons, reason) : NULL;

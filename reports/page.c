@@ -192,6 +192,7 @@ page_one(struct buf *b, const struct report_input *in)
 	headline(b, &s, "<h1>", "</h1>");
 	warnings(b, in);
 	body(b, &s, &g, 1);
+	section_names(b, in);
 	section_talkers(b, in);
 	buf_str(b, "<div class=two>");
 	section_when(b, &s);
@@ -278,6 +279,7 @@ page_many(struct buf *b, const struct report_input *in, const size_t *order)
 		buf_done(&who);
 		buf_done(&rest);
 	}
+	section_names(b, in);
 	section_talkers(b, in);
 	section_sure(b, in);
 }

@@ -106,6 +106,9 @@ struct report_input {
 	size_t series_n;
 	struct report_talkers talkers[TALKER_ORDERS];
 
+	const struct drawn_name *name; /* misused ones, loudest first */
+	size_t names_n;
+
 	report_geo_fn *geo;           /* NULL: no database */
 	void *geo_ctx;
 	const char *const *database;  /* "country.mmdb, GeoLite2-Country, built 2026-04-03" */

@@ -24,6 +24,9 @@ void section_talkers(struct buf *b, const struct report_input *in);
 void rows_begin(struct buf *b, const char *id, size_t rows);
 void rows_end(struct buf *b, const char *id, size_t rows, bool csv);
 
+/* names.c: nothing without misused names */
+void section_names(struct buf *b, const struct report_input *in);
+
 /* where.c */
 void section_where(struct buf *b, const struct story *s);
 void section_countries(struct buf *b, const struct report_input *in);

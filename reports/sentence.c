@@ -132,6 +132,10 @@ story_headline(const struct story *s, struct buf *who, struct buf *rest)
 		buf_printf(rest, " %s recursive questions of strangers",
 		    s->inc->closed_ns != 0 ? "answered" : s->hosts == 1 ? "answers" : "answer");
 		break;
+	case KIND_TRAFFIC_ANOMALY:
+		buf_printf(rest, " %s many times what is ordinary for %s", s->inc->closed_ns != 0 ? "sent" : s->hosts == 1 ? "sends" : "send",
+		           s->hosts == 1 ? "it" : "them");
+		break;
 	default: buf_printf(rest, ": %s", alert_kind_text(s->inc->kind)); break;
 	}
 	if (s->hosts == 1 && s->lead != NULL) {
@@ -216,6 +220,7 @@ deed(const struct story *s, struct buf *b)
 	case KIND_DNS_RANDOM_SUBDOMAIN:
 	case KIND_DNS_TUNNEL:
 	case KIND_OPEN_RESOLVER:
+	case KIND_TRAFFIC_ANOMALY:
 	case KIND_EXPORTER_HEALTH:
 		if (s->lead != NULL)
 			buf_printf(b, " %s.", s->lead->message);

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/timefmt.h"
+#include "collector/dns.h"
 #include "reports/lines.h"
 #include "reports/page.h"
 #include "reports/section.h"
@@ -17,6 +18,7 @@ enum {
 	FULL = 5,     /* incidents told in full */
 	BRIEF = 15,   /* further ones in a line each */
 	LOUDEST = 4,  /* hosts by address */
+	NAMES = 4,    /* misused ones */
 	LABEL = 4,    /* columns before a label and */
 	VALUE = 13,   /* before its value */
 };
@@ -249,6 +251,22 @@ tell_seen(struct lines *l, const struct report_input *in, struct buf *b)
 	text_count(b, in->fragments);
 	buf_str(b, " fragments");
 	flush(l, b);
+	for (size_t i = 0; i < in->names_n && i < NAMES; i++) {
+		char name[DNS_NAME_TEXT], type[12];
+
+		if (i == 0)
+			note(l, "Names", INK_DIM);
+		buf_printf(b, "%s%s %.80s (", i > 0 ? ", " : "", dns_type_text(in->name[i].qtype, type),
+		    dns_name_text(in->name[i].wire, in->name[i].len, name));
+		text_count(b, (uint64_t)in->name[i].clients);
+		buf_printf(b, " client%s, ", in->name[i].clients == 1 ? "" : "s");
+		text_bytes(b, (double)in->name[i].bytes);
+		buf_char(b, ')');
+	}
+	if (in->names_n > NAMES)
+		buf_printf(b, " and %zu more", in->names_n - NAMES);
+	if (in->names_n > 0)
+		flush(l, b);
 	if (in->alerts_file != NULL || in->html_file != NULL || in->rules_dir != NULL) {
 		note(l, "Written", INK_DIM);
 		if (in->alerts_file != NULL)

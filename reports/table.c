@@ -81,6 +81,8 @@ static const struct column columns[ALERT_KINDS][COLUMNS] = {
 	[KIND_EXPORTER_HEALTH] = {{"Records", EV_RECORDS, SHAPE_COUNT}, {"Lost", EV_LOST_RECORDS, SHAPE_COUNT},
 		{"Lost share", EV_LOST_SHARE, SHAPE_SHARE}, {"Undecoded", EV_UNDECODED, SHAPE_COUNT},
 		{"Odd times", EV_TIME_REPAIRED, SHAPE_COUNT}, {"Damaged", EV_CORRUPT, SHAPE_COUNT}},
+	[KIND_TRAFFIC_ANOMALY] = {{"bit/s", EV_BPS, SHAPE_BAR_BPS}, {"Ordinary bit/s", EV_BASELINE_BPS, SHAPE_COUNT},
+		{"Times", EV_MULTIPLE, SHAPE_COUNT}, {"Packets/s", EV_PPS, SHAPE_COUNT}, {"Sent", EV_RESPONSE_BYTES, SHAPE_BYTES}},
 };
 
 static void
