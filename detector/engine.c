@@ -18,6 +18,8 @@ enum {
 	BELIEVE = 16,     /* but so many impossible times in a row that agree are */
 	FIRST_TICK = 7201, /* the longest record, and 1 modulo the lengths of all slots */
 	WATCHES = 16384,
+	DAYS_BYTES = LEDGER_ROWS * sizeof(struct ledger_row) + NAMES_ROWS * sizeof(struct name_row) +
+	    BASELINE_ROWS * sizeof(struct baseline_row),
 	BLIND_MOST = 366 * 86400, /* after a longer time without a look, alerts are not the same any more */
 	LIVE_TICKS = 700, /* after so many ticks without traffic every window is empty and every alert closed */
 };
@@ -27,7 +29,12 @@ static void
 sizes(size_t memory, uint32_t *hosts, uint32_t *pairs, uint32_t *watches)
 {
 	size_t fixed = (size_t)SHARDS * (TICK_PAIRS + TICK_CROWDS) * sizeof(struct pair) + ((size_t)14 << 20);
-	size_t left = memory > fixed ? memory - fixed : 0, pool = left / 4;
+	size_t left = memory > fixed ? memory - fixed : 0, pool;
+
+	/* the tables of days; in a small budget they stay out of it, as their pages are touched one by one */
+	if (left > 2 * DAYS_BYTES)
+		left -= DAYS_BYTES;
+	pool = left / 4;
 
 	*watches = (uint32_t)(pool / sizeof(struct watch) < WATCHES ? pool / sizeof(struct watch) : WATCHES);
 	left -= *watches * sizeof(struct watch);

@@ -144,6 +144,8 @@ tell_hosts(struct lines *l, const struct story *s, struct buf *b)
 			buf_printf(b, "%.1f/s", rate->value);
 		else
 			text_bps(b, rate->value);
+		if (a->ledger.known && a->ledger.days > 1)
+			buf_printf(b, ", seen for %" PRId64 " days", a->ledger.last_s / 86400 - a->ledger.first_s / 86400 + 1);
 		buf_char(b, ')');
 	}
 	if (s->hosts > shown)

@@ -256,6 +256,8 @@ section_who(struct buf *b, const struct story *s, const struct budget *g, size_t
 		subject(b, a);
 		if (a->subject.type == SUBJECT_HOST && !story_is_ours(s->in, &a->subject.prefix.addr))
 			network_of(b, s->in, &a->subject.prefix.addr);
+		if (a->ledger.known && a->ledger.days > 1)
+			buf_printf(b, " <small>seen for %" PRId64 " days</small>", a->ledger.last_s / 86400 - a->ledger.first_s / 86400 + 1);
 		buf_str(b, "</td>");
 		for (size_t c = 0; c < COLUMNS; c++)
 			if (shown[c])
