@@ -20,6 +20,9 @@ static const char *const vectors[] = {
 static const char *const signal_names[] = {
 	"other", "all_large", "any_rate", "baf", "clients_share", "flood", "fresh_share", "headless_share", "large_answers",
 	"large_share", "matched_share", "mean_size", "name_share", "packets", "rate", "repeat_share", "request_size", "sources", "unanswered_share", "unmatched_share",
+	/* what names tell */
+	"address_share", "day_bytes", "day_hours", "distinct_share", "failing", "failing_rate", "failing_share", "hour_bytes",
+	"name_length", "names", "new_share", "over_usual", "rare_share", "recursive_answers", "strangers", "zones",
 };
 
 /* As the detectors put them; what is not here is called by its signal's name. */
@@ -54,6 +57,23 @@ static const char *const labels[] = {
 	"Queries without an answer",
 	"Answers it did not ask for",
 	"Large answers it did not ask for",
+	"Failing answers",
+	"Failing answers in the window",
+	"Answers that fail",
+	"Failing names not asked for lately",
+	"Zones they spread over",
+	"Of them addresses (block lists, reverse)",
+	"New names that fail, within a minute",
+	"Questions that are new",
+	"Times an ordinary minute",
+	"Carried within an hour",
+	"Carried within a day",
+	"Active hours of the day",
+	"Questions never asked before",
+	"Bytes before the zone",
+	"TXT, NULL, CNAME and the like",
+	"Strangers answered",
+	"Recursive answers to strangers",
 };
 
 static const char *const natures[] = {"other", "size", "rate", "persistence", "mismatch", "names"};
