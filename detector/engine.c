@@ -18,7 +18,7 @@ enum {
 	BELIEVE = 16,     /* but so many impossible times in a row that agree are */
 	FIRST_TICK = 7201, /* the longest record, and 1 modulo the lengths of all slots */
 	WATCHES = 16384,
-	DAYS_BYTES = LEDGER_ROWS * sizeof(struct ledger_row) + NAMES_ROWS * sizeof(struct name_row) +
+	DAYS_BYTES = LEDGER_ROWS * sizeof(struct ledger_row) + DRAWN_ROWS * sizeof(struct name_row) +
 	    BASELINE_ROWS * sizeof(struct baseline_row),
 	BLIND_MOST = 366 * 86400, /* after a longer time without a look, alerts are not the same any more */
 	LIVE_TICKS = 700, /* after so many ticks without traffic every window is empty and every alert closed */

@@ -62,7 +62,6 @@ int
 names_init(struct shard_names *n)
 {
 	memset(n, 0, sizeof(*n));
-	n->zone_tag = aligned_alloc(64, ZONES * sizeof(*n->zone_tag));
 	n->zone = aligned_alloc(64, ZONES * sizeof(*n->zone));
 	n->hot = calloc(HOT_ZONES, sizeof(*n->hot));
 	n->carrier_key = calloc(CARRIERS, sizeof(*n->carrier_key));
@@ -73,13 +72,13 @@ names_init(struct shard_names *n)
 	n->failer_touched = calloc(FAILERS, sizeof(*n->failer_touched));
 	n->seen = (struct name_filter){.word = aligned_alloc(64, (size_t)FILTER_WORDS * 16), .words = FILTER_WORDS,
 		.most = FILTER_KEYS};
-	if (n->zone_tag == NULL || n->zone == NULL || n->hot == NULL || n->carrier == NULL || n->failer == NULL || n->carrier_key == NULL || n->failer_key == NULL ||
+	if (n->zone == NULL || n->hot == NULL || n->carrier == NULL || n->failer == NULL || n->carrier_key == NULL || n->failer_key == NULL ||
 	   
 	    n->carrier_touched == NULL || n->failer_touched == NULL || n->seen.word == NULL) {
 		names_done(n);
 		return ERR_NOMEM;
 	}
-	memset(n->zone_tag, 0, ZONES * sizeof(*n->zone_tag));
+	memset(n->zone, 0, ZONES * sizeof(*n->zone));
 	memset(n->seen.word, 0, (size_t)FILTER_WORDS * 16);
 	return 0;
 }
@@ -87,7 +86,6 @@ names_init(struct shard_names *n)
 void
 names_done(struct shard_names *n)
 {
-	free(n->zone_tag);
 	free(n->zone);
 	free(n->hot);
 	free(n->carrier);
@@ -133,27 +131,21 @@ static struct zone *
 zone_get(struct shard_names *n, uint64_t hash, uint32_t tick)
 {
 	struct zone *z = names_zone_peek(n, hash);
-	size_t at = (size_t)(hash & (ZONES / ZONE_WAYS - 1)) * ZONE_WAYS, way = at;
+	size_t home = names_zone_home(hash), at = home & ~(size_t)(ZONE_WAYS - 1), way = home;
 
 	if (z != NULL)
 		return z;
-	for (size_t i = at; i < at + ZONE_WAYS; i++) {
+	for (size_t i = at; i < at + ZONE_WAYS && n->zone[way].hash != 0; i++) {
 		const struct zone *x = &n->zone[i], *y = &n->zone[way];
 
-		if (n->zone_tag[i] == 0) {
-			way = i;
-			break;
-		}
 		/* what is known of the busier ones is worth more: a stream of names seen once must not push them out */
-		if (x->hot == 0 && (y->hot != 0 || (uint64_t)(tick - x->tick) * (y->answers + 1) >
-		    (uint64_t)(tick - y->tick) * (x->answers + 1)))
+		if (x->hash == 0 || (x->hot == 0 && (y->hot != 0 || (uint64_t)(tick - x->tick) * (y->answers + 1) >
+		    (uint64_t)(tick - y->tick) * (x->answers + 1))))
 			way = i;
 	}
-	if (n->zone_tag[way] != 0)
-		n->count.evicted_zones++;
-	n->zone_tag[way] = hash;
+	n->count.evicted_zones += n->zone[way].hash != 0;
 	z = &n->zone[way];
-	*z = (struct zone){.tick = tick, .minute = tick / 60, .hour = tick / 3600};
+	*z = (struct zone){.hash = hash, .tick = tick, .minute = tick / 60, .hour = tick / 3600};
 	return z;
 }
 

@@ -12,7 +12,7 @@
  * generations for all zones of a shard, one of its own for a hot zone, so that an attack does not make the
  * shard forget.  A *carrier* is a client and a zone it sends new, long names to.  A *failer* is a client whose questions fail.
  *
- * RAM: about 1.2 MiB a shard, from fresh pages: what is not used costs nothing.  Every table is sets of eight or four;
+ * RAM: about 1.2 MiB a shard, from fresh pages: what is not used costs nothing.  Every table is sets of four;
  * a full set gives up its coldest, which is counted.
  */
 #ifndef DETECTOR_NAMES_H
@@ -31,7 +31,7 @@ struct shard_env;
 struct flow_key;
 
 enum {
-	ZONES = 1 << 12, ZONE_WAYS = 8, /* of a shard */
+	ZONES = 1 << 12, ZONE_WAYS = 4, /* of a shard */
 	HOT_ZONES = 32, HOT_PEERS = 8,
 	CARRIERS = 1 << 10, CARRIER_WAYS = 4,
 	FAILERS = 1 << 9, FAILER_WAYS = 4,
@@ -56,7 +56,8 @@ struct name_filter {
 	uint8_t young;
 };
 
-struct zone {
+struct zone { /* one cache line */
+	uint64_t hash;                    /* 0: free */
 	uint64_t clients, clients_before; /* who asked for new names, one bit of 64 by hash: this hour, the one before */
 	uint32_t tick, minute, hour;      /* of the last answer; minute and hour of the counters */
 	uint32_t answers, failing, fresh, fresh_failing; /* in this minute */
@@ -122,7 +123,6 @@ struct names_counters {
 
 /* A shard's part. */
 struct shard_names {
-	uint64_t *zone_tag;
 	struct zone *zone;
 	struct hot_zone *hot;
 	uint64_t *carrier_key, *failer_key; /* beside the records: a look-up reads a record only when it is there */
@@ -154,21 +154,30 @@ struct failer *names_failer(const struct shard_names *n, uint64_t client);
 /* Whether a key is new; then it is in the filter from now on. */
 bool name_filter_add(struct name_filter *f, uint64_t hash, uint32_t tick);
 
+/* Where a zone lies unless that place was taken: most look-ups read one cache line. */
+static inline size_t
+names_zone_home(uint64_t hash)
+{
+	return (size_t)(hash & (ZONES - 1));
+}
+
 /* Inlined for sure: gcc drops calls of a function that only prefetches. */
 static inline __attribute__((always_inline)) void
-names_prefetch_tags(const struct shard_names *n, uint64_t zone, uint64_t question)
+names_prefetch(const struct shard_names *n, uint64_t zone, uint64_t question)
 {
-	__builtin_prefetch(&n->zone_tag[(size_t)(zone & (ZONES / ZONE_WAYS - 1)) * ZONE_WAYS]);
+	__builtin_prefetch(&n->zone[names_zone_home(zone)], 1);
 	__builtin_prefetch(&n->seen.word[(size_t)(question & (n->seen.words - 1)) * 2], 1);
 }
 
 static inline struct zone *
 names_zone_peek(const struct shard_names *n, uint64_t hash)
 {
-	size_t at = (size_t)(hash & (ZONES / ZONE_WAYS - 1)) * ZONE_WAYS;
+	size_t home = names_zone_home(hash), at = home & ~(size_t)(ZONE_WAYS - 1);
 
+	if (n->zone[home].hash == hash)
+		return &n->zone[home];
 	for (size_t i = at; i < at + ZONE_WAYS; i++)
-		if (n->zone_tag[i] == hash)
+		if (n->zone[i].hash == hash)
 			return &n->zone[i];
 	return NULL;
 }

@@ -391,7 +391,7 @@ prefetch_tags(struct shard *shards, const struct flow_key *k, enum shard_part pa
 	else if (part == PART_DESTINATION)
 		__builtin_prefetch(host_bucket(&shards[shard_of(k->dst)], k->dst));
 	else if (part == PART_NAME)
-		names_prefetch_tags(&shards[shard_of(k->zone)].names, k->zone, k->question);
+		names_prefetch(&shards[shard_of(k->zone)].names, k->zone, k->question);
 	else if (k->service != SERVICE_NONE)
 		__builtin_prefetch(pair_bucket(&shards[k->pair_shard], likely_pair(k)));
 }
@@ -415,12 +415,7 @@ prefetch_records(struct shard *shards, const struct flow_key *k, enum shard_part
 		prefetch_host(&shards[shard_of(k->src)], k->src);
 	} else if (part == PART_DESTINATION) {
 		prefetch_host(&shards[shard_of(k->dst)], k->dst);
-	} else if (part == PART_NAME) {
-		const struct zone *z = names_zone_peek(&shards[shard_of(k->zone)].names, k->zone);
-
-		if (z != NULL)
-			__builtin_prefetch(z, 1);
-	} else if (k->service != SERVICE_NONE) {
+	} else if (part == PART_PAIR && k->service != SERVICE_NONE) {
 		struct shard *s = &shards[k->pair_shard];
 		uint64_t hash = likely_pair(k);
 		const struct pair_slot *slot = pair_peek(s, hash);
@@ -476,8 +471,6 @@ shards_ingest(struct shard *shards, const struct shard_env *env, const struct fl
 		for (size_t i = 0; i < n; i++)
 			for (enum shard_part part = PART_SOURCE; part <= PART_PAIR; part++)
 				prefetch_records(shards, &k[i], part);
-		for (size_t i = 0; i < names; i++)
-			prefetch_records(shards, &k[name[i]], PART_NAME);
 		for (size_t i = 0; i < n; i++) {
 			work_flow(shards, env, &f[i], &k[i], PART_SOURCE);
 			work_flow(shards, env, &f[i], &k[i], PART_DESTINATION);
