@@ -21,6 +21,7 @@ static const char *const signal_names[] = {
 	"other", "all_large", "any_rate", "baf", "clients_share", "flood", "fresh_share", "headless_share", "large_answers",
 	"large_share", "matched_share", "mean_size", "name_share", "packets", "rate", "repeat_share", "request_size", "sources", "unanswered_share", "unmatched_share",
 	"clock_offset", "flow_answers", "lost_share", "record_share", "repaired_share", "sampling_changed", "undecoded",
+	"client_share", "slow_sum",
 };
 
 /* As the detectors put them; what is not here is called by its signal's name. */
@@ -62,6 +63,8 @@ static const char *const labels[] = {
 	"Packets of large answers in one flow: no stub keeps its port",
 	"Records lost on the way",
 	"Records with impossible times",
+	"Large answers minute after minute, beyond one in three",
+	"Large answers to its loudest client",
 };
 
 static const char *const natures[] = {"other", "size", "rate", "persistence", "mismatch", "names"};
