@@ -361,6 +361,7 @@ report_why(const struct report_facts *f)
 	in.bytes_in = host.bytes_in;
 	in.bytes_out = host.bytes_out;
 	in.role = host.is_resolver ? "resolver" : host.is_ours ? "customer" : NULL;
+	in.group = engine_group_of(f->engine, &host.addr);
 	if (geoip_count(f->geoip) > 0)
 		geo((void *)(uintptr_t)f->geoip, &host.addr, &in.geo);
 	for (int h = HEAT_HOT; h >= HEAT_COLD; h--)

@@ -29,7 +29,7 @@ struct verdict {
 
 /* Settings: doubles, described by the detectors' tables. */
 struct abuser_settings {
-	double baf, matched_share, repeat_share, min_repeats, slow_repeats, active_minutes, any_rate, large_share, name_share, all_large, flow_answers, record_share;
+	double baf, matched_share, repeat_share, min_repeats, slow_repeats, slow_share, slow_sum, active_minutes, any_rate, large_share, name_share, all_large, flow_answers, record_share;
 };
 struct victim_settings {
 	double unmatched_share, min_answers, min_sources, repeat_share, record_share, flow_answers;
@@ -65,7 +65,8 @@ struct detect_settings {
 };
 
 struct judge_env {
-	const struct detect_settings *settings;
+	const struct detect_settings *settings; /* of the watch's group, or everybody's */
+	bool per_client;      /* a server that answers strangers by trade: judged by its loudest client */
 	uint32_t tick;
 	bool networks_known;  /* own prefixes (or resolvers) are configured */
 	bool queries_seen;    /* DNS queries were seen in the last minutes: both directions are visible */

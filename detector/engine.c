@@ -45,14 +45,18 @@ regions(const struct engine_config *c, struct region *r)
 	size_t n = 0;
 
 	for (size_t i = 0; i < c->networks_n; i++)
-		r[n++] = (struct region){c->network[i], {0, HOST_OURS}};
+		r[n++] = (struct region){c->network[i], {0, HOST_OURS, 0}};
 	for (size_t i = 0; i < c->resolvers_n; i++)
-		r[n++] = (struct region){{c->resolver[i], 128}, {0, HOST_RESOLVER | HOST_OURS}};
+		r[n++] = (struct region){{c->resolver[i], 128}, {0, HOST_RESOLVER | HOST_OURS, 0}};
 	for (size_t i = 0; i < c->never_n; i++)
-		r[n++] = (struct region){c->never[i], {0, HOST_NEVER}};
+		r[n++] = (struct region){c->never[i], {0, HOST_NEVER, 0}};
 	for (size_t l = 0; l < c->links_n; l++)
 		for (size_t i = 0; i < c->link[l].prefixes_n; i++)
-			r[n++] = (struct region){c->link[l].prefix[i], {(uint16_t)(l + 1), HOST_OURS}};
+			r[n++] = (struct region){c->link[l].prefix[i], {(uint16_t)(l + 1), HOST_OURS, 0}};
+	for (size_t g = 0; g < c->groups_n; g++)
+		for (size_t i = 0; i < c->group[g].members_n; i++)
+			r[n++] = (struct region){c->group[g].member[i], {0, (uint8_t)((c->group[g].never ? HOST_NEVER : 0) |
+				(c->group[g].kind == GROUP_RESOLVERS ? HOST_RESOLVER : 0)), (uint8_t)(g + 1)}};
 	return n;
 }
 
@@ -67,6 +71,8 @@ make_places(struct engine *e, const struct engine_config *c)
 
 	for (size_t l = 0; l < c->links_n; l++)
 		most += c->link[l].prefixes_n;
+	for (size_t g = 0; g < c->groups_n; g++)
+		most += c->group[g].members_n;
 	prefixmap_init(&e->places_map);
 	if (most == 0)
 		return 0;
@@ -78,11 +84,17 @@ make_places(struct engine *e, const struct engine_config *c)
 	}
 	n = regions(c, r);
 	for (size_t i = 0; i < n && err == 0; i++) {
+		unsigned int group_bits = 0;
+
 		for (size_t k = 0; k < n; k++)
 			if (r[k].prefix.bits <= r[i].prefix.bits && prefix_contains(&r[k].prefix, &r[i].prefix.addr)) {
 				e->places[i].flags |= r[k].place.flags;
 				if (r[k].place.link != 0)
 					e->places[i].link = r[k].place.link;
+				if (r[k].place.group != 0 && r[k].prefix.bits >= group_bits) {
+					e->places[i].group = r[k].place.group;
+					group_bits = r[k].prefix.bits;
+				}
 			}
 		err = prefixmap_add(&e->places_map, &r[i].prefix, (uint32_t)i + 1);
 	}
@@ -118,6 +130,20 @@ make_links(struct engine *e, const struct engine_config *c)
 }
 
 static int
+make_groups(struct engine *e, const struct engine_config *c)
+{
+	e->groups_n = c->groups_n;
+	e->group = calloc(c->groups_n + 1, sizeof(*e->group));
+	if (e->group == NULL)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < c->groups_n; i++) {
+		e->group[i] = c->group[i];
+		e->group[i].member = NULL;
+	}
+	return 0;
+}
+
+static int
 make_tables(struct engine *e, const struct engine_config *c)
 {
 	uint32_t hosts, pairs, watches;
@@ -148,6 +174,10 @@ engine_new(const struct engine_config *c, const struct engine_sink *sink, char *
 		    ENGINE_LEAST_MEMORY);
 		return NULL;
 	}
+	if (c->groups_n > GROUPS_MAX) {
+		snprintf(why, why_size, "%zu groups with thresholds are too many, at most %d", c->groups_n, GROUPS_MAX);
+		return NULL;
+	}
 	if (c->links_n >= LINKS_MAX) {
 		snprintf(why, why_size, "%zu links are too many, at most %d", c->links_n, LINKS_MAX - 1);
 		return NULL;
@@ -171,7 +201,7 @@ engine_new(const struct engine_config *c, const struct engine_sink *sink, char *
 		e->why = *c->why;
 	for (size_t i = 0; detectors[i] != NULL && i < WHY_ROWS; i++)
 		e->why_row[e->why_n++].detector = detectors[i];
-	if (make_places(e, c) < 0 || make_links(e, c) < 0 || make_tables(e, c) < 0) {
+	if (make_places(e, c) < 0 || make_groups(e, c) < 0 || make_links(e, c) < 0 || make_tables(e, c) < 0) {
 		snprintf(why, why_size, "out of memory: the tables take %zu bytes", c->memory_bytes);
 		engine_free(e);
 		return NULL;
@@ -197,6 +227,7 @@ engine_free(struct engine *e)
 	book_done(&e->book);
 	prefixmap_done(&e->places_map);
 	free(e->places);
+	free(e->group);
 	free(e->link_name);
 	free(e->link_capacity);
 	free(e->link_bps);

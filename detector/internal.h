@@ -45,6 +45,8 @@ struct engine {
 	struct watches watches;
 	struct book book;
 	struct detect_settings settings;
+	struct engine_group *group; /* members are not kept: places know them */
+	size_t groups_n;
 	struct engine_sink sink;
 	struct prefixmap places_map;
 	struct place *places;

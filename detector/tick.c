@@ -93,6 +93,15 @@ count_server(struct engine *e, const struct pair *p)
 		s->clients = s->clients_now;
 }
 
+/* What the configuration says of its address. */
+static void
+watch_place(struct watch *w, struct place place)
+{
+	w->flags = place.flags;
+	w->link = place.link;
+	w->group = place.group;
+}
+
 /* Servers with many queries get a watch of their own: service "none", fresh queries in `large`. */
 static void
 watch_floods(struct engine *e)
@@ -108,8 +117,7 @@ watch_floods(struct engine *e)
 		w = watches_get(&e->watches, e->env.seed, &s->addr, SIDE_SERVER, SERVICE_NONE, e->env.tick);
 		if (w == NULL)
 			continue;
-		w->flags = place_of(&e->env, &s->addr).flags;
-		w->link = place_of(&e->env, &s->addr).link;
+		watch_place(w, place_of(&e->env, &s->addr));
 		const struct cell c = {.queries = s->queries, .query_bytes = s->query_bytes, .answers = s->answers,
 			.large = s->fresh};
 
@@ -204,7 +212,7 @@ static void
 take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 {
 	bool crowd_client = p->crowd == CROWD_OF_CLIENTS, crowd_server = p->crowd == CROWD_OF_SERVERS;
-	struct place client = {0, 0}, server = {0, 0};
+	struct place client = {0}, server = {0};
 	enum watch_side side;
 	const struct addr *a, *peer;
 	struct watch *w;
@@ -232,8 +240,7 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 	w = watches_get(&e->watches, e->env.seed, a, side, p->service, e->env.tick);
 	if (w == NULL)
 		return;
-	w->flags = side == SIDE_CLIENT ? client.flags : server.flags;
-	w->link = side == SIDE_CLIENT ? client.link : server.link;
+	watch_place(w, side == SIDE_CLIENT ? client : server);
 	if (p->to_ns != 0)
 		w->report_s = report_s(e);
 	watch_take(w, p, peer, addr_hash(e->env.seed, peer != NULL ? peer : a),
@@ -592,10 +599,23 @@ judge_env(const struct engine *e)
 		.queries_seen = e->last_query_tick != 0 && e->env.tick - e->last_query_tick <= 300};
 }
 
+/* The same with the thresholds of the watch's group. */
+static struct judge_env
+judge_env_of(const struct engine *e, const struct judge_env *all, const struct watch *w)
+{
+	struct judge_env env = *all;
+
+	if (w->group != 0) {
+		env.settings = &e->group[w->group - 1].settings;
+		env.per_client = e->group[w->group - 1].kind == GROUP_AUTHORITATIVE;
+	}
+	return env;
+}
+
 static void
 judge_all(struct engine *e)
 {
-	struct judge_env env = judge_env(e);
+	struct judge_env all = judge_env(e), env = all;
 	struct life_env life = life_env(e, &env);
 	size_t n = 0;
 
@@ -603,13 +623,17 @@ judge_all(struct engine *e)
 		struct watch *w = &e->watches.pool[e->watches.order[i]];
 
 		watch_close_tick(w, e->env.tick);
-		if ((w->touched == e->env.tick || w->life.alert != 0) && judge(e, &env, w, &e->judged[n]))
-			n++;
+		if (w->touched != e->env.tick && w->life.alert == 0)
+			continue;
+		env = judge_env_of(e, &all, w);
+		n += judge(e, &env, w, &e->judged[n]);
 	}
 	if (n > 1)
 		qsort(e->judged, n, sizeof(*e->judged), by_address);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		env = judge_env_of(e, &all, e->judged[i].watch);
 		life_step(&e->book, &life, e->judged[i].watch, e->judged[i].detector, &e->judged[i].verdict);
+	}
 	emit_queue(e);
 }
 

@@ -497,6 +497,18 @@ watch_top_name_share(const struct watch *w)
 	return w->total.large > 0 ? (double)top / w->total.large : 0;
 }
 
+double
+watch_top_peer_share(const struct watch *w)
+{
+	uint64_t top = 0, least = UINT64_MAX;
+
+	for (int i = 0; i < WATCH_PEERS; i++) {
+		top = w->peer[i].answers > top ? w->peer[i].answers : top;
+		least = w->peer[i].answers < least ? w->peer[i].answers : least;
+	}
+	return w->total.large > 0 ? (double)(top - least) / w->total.large : 0;
+}
+
 void
 watches_skip_time(struct watches *w)
 {

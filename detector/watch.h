@@ -63,6 +63,7 @@ struct watch {
 	struct addr addr;
 	uint8_t side, service;
 	uint8_t flags;       /* enum host_flags of the address */
+	uint8_t group;       /* index + 1; 0: none */
 	uint16_t link;
 	bool records;        /* fed by flow records: its curves come from what they cover */
 	bool counted;        /* see struct pair; watch_cell makes up for it */
@@ -123,6 +124,9 @@ void watch_spread(struct watch *w, const struct cell *c, int64_t from_ns, int64_
 double watch_spread_s(const struct watch *w);
 /* Share of the most frequent question among the large answers of the episode. */
 double watch_top_name_share(const struct watch *w);
+
+/* Share of the loudest peer among the large answers of the episode, at least (Space-Saving's lower bound). */
+double watch_top_peer_share(const struct watch *w);
 
 /* Adds a pair's tick to the watch of one of its ends. */
 void watch_take(struct watch *w, const struct pair *p, const struct addr *peer, uint64_t peer_hash,
