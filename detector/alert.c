@@ -15,6 +15,8 @@ static const char *const kinds[ALERT_KINDS] = {
 	[KIND_UDP_FRAGMENT_FLOOD] = "udp-fragment-flood",
 	[KIND_DNS_QUERY_FLOOD] = "dns-query-flood",
 	[KIND_EXPORTER_HEALTH] = "exporter-health",
+	[KIND_LINK_SATURATION] = "link-saturation",
+	[KIND_CARPET_BOMBING] = "carpet-bombing",
 };
 
 static const char *const roles[ALERT_ROLES] = {
@@ -60,6 +62,15 @@ static const struct evidence_info evidence[EVIDENCE_KEYS] = {
 	[EV_CORRUPT] = {"corrupt", 0},
 	[EV_TIME_REPAIRED] = {"time_repaired", 0},
 	[EV_CLOCK_OFFSET] = {"clock_offset_s", 1},
+	[EV_DESTINATIONS] = {"destinations", 0},
+	[EV_LARGEST_SHARE] = {"largest_share", 3},
+	[EV_OFFENDERS] = {"offenders", 0},
+	[EV_OFFENDER_SHARE] = {"offender_share", 3},
+	[EV_LINK_LOAD] = {"link_load", 3},
+	[EV_DNS_SHARE] = {"dns_share", 3},
+	[EV_AMPLIFIED_SHARE] = {"amplified_share", 3},
+	[EV_USUAL_SHARE] = {"usual_share", 3},
+	[EV_FULL_IN] = {"full_in_s", 0},
 };
 
 static int

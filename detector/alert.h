@@ -24,6 +24,8 @@ enum alert_kind {
 	KIND_UDP_FRAGMENT_FLOOD,
 	KIND_DNS_QUERY_FLOOD,
 	KIND_EXPORTER_HEALTH,
+	KIND_LINK_SATURATION,
+	KIND_CARPET_BOMBING,
 	ALERT_KINDS
 };
 
@@ -40,6 +42,9 @@ enum evidence_key {
 	EV_MATCHED_SHARE, EV_REPEAT_WITHIN_TTL, EV_REPEAT_SHARE, EV_QPS,
 	EV_LINK_BPS, EV_LINK_SHARE, /* what the link carried, and the subject's share of its capacity */
 	EV_RECORDS, EV_LOST_RECORDS, EV_LOST_SHARE, EV_UNDECODED, EV_CORRUPT, EV_TIME_REPAIRED, EV_CLOCK_OFFSET,
+	EV_DESTINATIONS, EV_LARGEST_SHARE, /* hosts of a prefix that are hit, and what the loudest takes */
+	EV_OFFENDERS, EV_OFFENDER_SHARE,   /* hosts that cause it, and their share of a link's load */
+	EV_LINK_LOAD, EV_DNS_SHARE, EV_AMPLIFIED_SHARE, EV_USUAL_SHARE, EV_FULL_IN,
 	EVIDENCE_KEYS
 };
 

@@ -46,6 +46,12 @@ struct fragment_settings {
 struct query_flood_settings {
 	double rate, unanswered_share, fresh_share;
 };
+struct carpet_settings {
+	double times_host, destinations, largest_share, name_share;
+};
+struct link_settings {
+	double load, amplified_share, times_usual, full_within;
+};
 struct exporter_settings {
 	double lost_share, min_records, undecoded, repaired_share, clock_offset;
 };
@@ -62,11 +68,19 @@ struct detect_settings {
 	struct fragment_settings fragment;
 	struct query_flood_settings query_flood;
 	struct exporter_settings exporter;
+	struct carpet_settings carpet;
+	struct link_settings link;
 };
+
+struct area_facts;
+struct link_load;
 
 struct judge_env {
 	const struct detect_settings *settings; /* of the watch's group, or everybody's */
 	bool per_client;      /* a server that answers strangers by trade: judged by its loudest client */
+	const struct area_facts *facts; /* of a prefix or link, else NULL */
+	const struct link_load *load;   /* of a link, else NULL */
+	bool carpet;          /* the host's prefix is under an attack that has been named */
 	uint32_t tick;
 	bool networks_known;  /* own prefixes (or resolvers) are configured */
 	bool queries_seen;    /* DNS queries were seen in the last minutes: both directions are visible */
@@ -115,6 +129,6 @@ struct interval ratio99(double ratio, double a, double b, bool sampled);
 
 extern const struct detector detector_abuser, detector_victim, detector_reflector, detector_udp_victim,
     detector_udp_reflector, detector_fragment, detector_query_flood,
-    detector_exporter;
+    detector_exporter, detector_carpet, detector_link_load;
 
 #endif

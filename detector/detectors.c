@@ -10,6 +10,7 @@
 const struct detector *const detectors[] = {
 	&detector_abuser,       &detector_victim,   &detector_reflector,   &detector_udp_victim,
 	&detector_udp_reflector, &detector_fragment, &detector_query_flood, &detector_exporter,
+	&detector_carpet,       &detector_link_load,
 	NULL,
 };
 

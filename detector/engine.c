@@ -22,13 +22,16 @@ enum {
 
 /* Splits the budget: the fixed tables, a quarter for watches, the rest for two hosts a pair. */
 static void
-sizes(size_t memory, uint32_t *hosts, uint32_t *pairs, uint32_t *watches)
+sizes(size_t memory, uint32_t *hosts, uint32_t *pairs, uint32_t *watches, uint32_t *areas)
 {
 	size_t fixed = (size_t)SHARDS * (TICK_PAIRS + TICK_CROWDS) * sizeof(struct pair) + ((size_t)14 << 20);
 	size_t left = memory > fixed ? memory - fixed : 0, pool = left / 4;
 
 	*watches = (uint32_t)(pool / sizeof(struct watch) < WATCHES ? pool / sizeof(struct watch) : WATCHES);
 	left -= *watches * sizeof(struct watch);
+	*areas = *watches / 8 + 16;
+	pool = *areas * (sizeof(struct watch) + sizeof(struct area_facts));
+	left -= pool < left ? pool : left;
 	for (*hosts = 1 << 9; (size_t)*hosts * 2 * SHARDS * (72 + 10) <= left && *hosts < 1 << 22; *hosts *= 2)
 		;
 	*pairs = *hosts / 2;
@@ -113,12 +116,13 @@ make_links(struct engine *e, const struct engine_config *c)
 	e->curve = calloc(c->links_n + 1, sizeof(*e->curve));
 	e->link_dns = calloc(c->links_n + 1, sizeof(*e->link_dns));
 	e->cover = calloc(c->links_n + 1, sizeof(struct cover *));
+	e->link_load = calloc(c->links_n + 1, sizeof(*e->link_load));
 	if (e->link_name == NULL || e->link_capacity == NULL || e->link_bps == NULL || e->curve == NULL ||
-	    e->link_dns == NULL || e->cover == NULL)
+	    e->link_dns == NULL || e->cover == NULL || e->link_load == NULL)
 		return ERR_NOMEM;
 	for (size_t i = 0; i < c->links_n; i++) {
 		e->link_name[i] = c->link[i].name;
-		e->link_capacity[i] = c->link[i].down_bps;
+		e->link_capacity[i] = e->link_load[i].capacity_bps = c->link[i].down_bps;
 	}
 	for (size_t i = 0; i <= c->links_n; i++) {
 		e->curve[i].point = calloc(SERIES_POINTS, sizeof(struct series_point));
@@ -146,20 +150,21 @@ make_groups(struct engine *e, const struct engine_config *c)
 static int
 make_tables(struct engine *e, const struct engine_config *c)
 {
-	uint32_t hosts, pairs, watches;
+	uint32_t hosts, pairs, watches, areas;
 
-	sizes(c->memory_bytes, &hosts, &pairs, &watches);
+	sizes(c->memory_bytes, &hosts, &pairs, &watches, &areas);
 	e->memory_bytes = c->memory_bytes;
 	for (int i = 0; i < SHARDS; i++)
 		if (shard_init(&e->shard[i], hosts, pairs, (uint32_t)c->links_n) < 0)
 			return ERR_NOMEM;
 	e->server = calloc(SERVERS, sizeof(*e->server));
 	e->server_touched = calloc(SERVERS, sizeof(*e->server_touched));
-	e->judged = calloc(watches, sizeof(*e->judged));
-	e->queue = calloc(watches, sizeof(*e->queue));
-	if (e->server == NULL || e->server_touched == NULL || e->judged == NULL || e->queue == NULL)
+	e->judged = calloc(watches + areas, sizeof(*e->judged));
+	e->queue = calloc(watches + areas, sizeof(*e->queue));
+	e->facts = calloc(areas, sizeof(*e->facts));
+	if (e->facts == NULL || e->server == NULL || e->server_touched == NULL || e->judged == NULL || e->queue == NULL)
 		return ERR_NOMEM;
-	if (watches_init(&e->watches, watches) < 0 || book_init(&e->book) < 0)
+	if (watches_init(&e->watches, watches) < 0 || watches_init(&e->areas, areas) < 0 || book_init(&e->book) < 0)
 		return ERR_NOMEM;
 	return 0;
 }
@@ -224,6 +229,9 @@ engine_free(struct engine *e)
 		cover_free(e->cover[i]);
 	free(e->cover);
 	watches_done(&e->watches);
+	watches_done(&e->areas);
+	free(e->facts);
+	free(e->link_load);
 	book_done(&e->book);
 	prefixmap_done(&e->places_map);
 	free(e->places);
@@ -275,7 +283,7 @@ pass_time(struct engine *e, int64_t n)
 {
 	int64_t done = 0;
 
-	while (done < n && done < LIVE_TICKS && (done == 0 || e->watches.used > 0)) {
+	while (done < n && done < LIVE_TICKS && (done == 0 || e->watches.used + e->areas.used > 0)) {
 		engine_close_tick(e);
 		done++;
 	}
@@ -291,6 +299,7 @@ move_to(struct engine *e, int64_t second)
 
 	if (left > 0) {
 		watches_skip_time(&e->watches);
+		watches_skip_time(&e->areas);
 		e->env.tick += (uint32_t)(left < LIVE_TICKS ? left : LIVE_TICKS);
 		set_second(e, second);
 	}
@@ -302,6 +311,9 @@ jump_to(struct engine *e, int64_t second)
 {
 	pass_time(e, LIVE_TICKS);
 	watches_skip_time(&e->watches);
+	watches_skip_time(&e->areas);
+	for (size_t i = 0; i < e->links_n; i++)
+		link_load_restart(&e->link_load[i]);
 	for (size_t i = 0; i <= e->links_n && e->cover[i] != NULL; i++)
 		cover_restart(e->cover[i]);
 	e->env.tick += LIVE_TICKS;

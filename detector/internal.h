@@ -3,13 +3,15 @@
 #define DETECTOR_INTERNAL_H
 
 #include "base/prefixmap.h"
+#include "detector/areas.h"
 #include "detector/cover.h"
 #include "detector/engine.h"
 #include "detector/life.h"
+#include "detector/link_load.h"
 #include "detector/shard.h"
 #include "detector/watch.h"
 
-enum { SERIES_POINTS = 7200, SERVERS = 1 << 13, WHY_ROWS = 16 };
+enum { SERIES_POINTS = 7200, SERVERS = 1 << 13, WHY_ROWS = 32 };
 
 /* A curve: one ring of points from the first tick on; when it is full, points are merged two by two and
  * the width doubles, so that any length of run fits. */
@@ -43,6 +45,9 @@ struct engine {
 	struct shard_env env;
 	struct shard shard[SHARDS];
 	struct watches watches;
+	struct watches areas;       /* prefixes and links */
+	struct area_facts *facts;   /* one for each place in the pool of areas */
+	struct link_load *link_load;
 	struct book book;
 	struct detect_settings settings;
 	struct engine_group *group; /* members are not kept: places know them */

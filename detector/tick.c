@@ -198,8 +198,10 @@ take_besides(struct engine *e, const struct pair *p)
 	struct watch *w = p->crowd == CROWD_OF_CLIENTS || e->watches.used == 0 ? NULL :
 	    watches_find(&e->watches, e->env.seed, &p->client, SIDE_CLIENT, p->service);
 
-	if (w != NULL)
-		watch_take(w, p, p->crowd == CROWD_OF_SERVERS ? NULL : &p->server, 0, NULL, e->env.tick, e->env.begin_ns);
+	if (w == NULL)
+		return;
+	watch_take(w, p, p->crowd == CROWD_OF_SERVERS ? NULL : &p->server, 0, NULL, e->env.tick, e->env.begin_ns);
+	areas_take(e, w, p, p->crowd == CROWD_OF_SERVERS ? NULL : &p->server, 0, NULL);
 }
 
 static bool
@@ -245,6 +247,7 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 		w->report_s = report_s(e);
 	watch_take(w, p, peer, addr_hash(e->env.seed, peer != NULL ? peer : a),
 	    p->name != 0 ? &s->name[p->name - 1] : NULL, e->env.tick, e->env.begin_ns);
+	areas_take(e, w, p, peer, addr_hash(e->env.seed, peer != NULL ? peer : a), p->name != 0 ? &s->name[p->name - 1] : NULL);
 }
 
 /* Which service later fragments between two hosts belong to, where records gave them no ports: the one that the two
@@ -305,8 +308,10 @@ take_fragments(struct engine *e, const struct shard *s, const struct pair *p)
 	server = place_of(&e->env, &p->server);
 	side = engine_stranger(e, p, client, server) ? SIDE_SERVER : SIDE_CLIENT;
 	w = watches_find(&e->watches, e->env.seed, side == SIDE_CLIENT ? &p->client : &p->server, side, q.service);
-	if (w != NULL)
-		watch_take(w, &q, side == SIDE_CLIENT ? &p->server : &p->client, 0, NULL, e->env.tick, e->env.begin_ns);
+	if (w == NULL)
+		return;
+	watch_take(w, &q, side == SIDE_CLIENT ? &p->server : &p->client, 0, NULL, e->env.tick, e->env.begin_ns);
+	areas_take(e, w, &q, &p->server, 0, NULL);
 }
 
 static bool
@@ -431,6 +436,8 @@ on_covered(void *ctx, int64_t second, const uint64_t gain[COVER_FIELDS])
 	};
 
 	curve_add(&c->engine->curve[c->link], second, &p);
+	if (c->link > 0)
+		link_load_add(&c->engine->link_load[c->link - 1], second, &p);
 }
 
 static void
@@ -488,7 +495,9 @@ grow_curves(struct engine *e)
 				amplified(&p, w, w->life.alert != 0);
 		}
 		curve_add(&e->curve[l], second, &p);
+		link_load_add(&e->link_load[l - 1], second, &p);
 	}
+	areas_links(e, second, e->cover[0] != NULL ? report_s(e) : 0);
 	for (uint32_t i = 0; i < e->watches.used; i++) {
 		const struct watch *w = &e->watches.pool[e->watches.order[i]];
 
@@ -530,18 +539,22 @@ keep_why(struct engine *e, const struct detector *d, const struct verdict *v)
 
 /* The verdict that counts for a watch: that of its open alert's kind, else of the first hot detector. */
 static bool
-judge(struct engine *e, const struct judge_env *env, struct watch *w, struct judged *out)
+judge(struct engine *e, const struct judge_env *env, const struct detector *const *table, struct watch *w, struct judged *out)
 {
 	int kind = w->life.alert != 0 ? (int)e->book.alert[w->life.alert - 1].alert.kind : -1;
 	bool why = e->why_on && addr_equal(&w->addr, &e->why), found = false;
 
-	for (size_t i = 0; detectors[i] != NULL; i++) {
-		const struct detector *d = detectors[i];
+	for (size_t i = 0; table[i] != NULL; i++) {
+		const struct detector *d = table[i];
 		struct verdict v = {0};
 
 		if (!applies(d, w) || (kind >= 0 && (int)d->kind != kind && !why))
 			continue;
 		d->judge(env, w, &v);
+		if (env->carpet && w->life.alert == 0 && v.role == ROLE_VICTIM) {
+			v.heat = HEAT_COLD;
+			v.note = "part of an attack on its whole prefix, which has an alert of its own";
+		}
 		if (why)
 			keep_why(e, d, &v);
 		if (!found && (kind >= 0 ? (int)d->kind == kind : v.heat == HEAT_HOT)) {
@@ -558,6 +571,9 @@ by_address(const void *a, const void *b)
 	const struct watch *x = ((const struct judged *)a)->watch, *y = ((const struct judged *)b)->watch;
 	int c = addr_cmp(&x->addr, &y->addr);
 
+	/* hosts first: what they are named for says what their link or prefix suffers from */
+	if ((x->side >= SIDE_PREFIX) != (y->side >= SIDE_PREFIX))
+		return x->side >= SIDE_PREFIX ? 1 : -1;
 	if (c != 0)
 		return c;
 	return x->side != y->side ? x->side - y->side : x->service - y->service;
@@ -599,12 +615,20 @@ judge_env(const struct engine *e)
 		.queries_seen = e->last_query_tick != 0 && e->env.tick - e->last_query_tick <= 300};
 }
 
-/* The same with the thresholds of the watch's group. */
+/* The same with the thresholds of the watch's group, or what its hosts say together. */
 static struct judge_env
 judge_env_of(const struct engine *e, const struct judge_env *all, const struct watch *w)
 {
 	struct judge_env env = *all;
 
+	if (w->side >= SIDE_PREFIX) {
+		env.facts = &e->facts[w - e->areas.pool];
+		env.load = w->side == SIDE_LINK ? &e->link_load[w->link - 1] : NULL;
+		return env;
+	}
+	const struct watch *prefix = areas_prefix_of(e, w);
+
+	env.carpet = prefix != NULL && e->facts[prefix - e->areas.pool].carpet;
 	if (w->group != 0) {
 		env.settings = &e->group[w->group - 1].settings;
 		env.per_client = e->group[w->group - 1].kind == GROUP_AUTHORITATIVE;
@@ -613,20 +637,50 @@ judge_env_of(const struct engine *e, const struct judge_env *all, const struct w
 }
 
 static void
+close_watches(struct watches *w, uint32_t tick)
+{
+	for (uint32_t i = 0; i < w->used; i++)
+		watch_close_tick(&w->pool[w->order[i]], tick);
+}
+
+/* Prefixes and links before hosts: what is named of a prefix is not named again of its hosts. */
+static size_t
+judge_areas(struct engine *e, const struct judge_env *all)
+{
+	size_t n = 0;
+
+	areas_gather(e);
+	for (uint32_t i = 0; i < e->areas.used; i++) {
+		struct watch *w = &e->areas.pool[e->areas.order[i]];
+		const struct judge_env env = judge_env_of(e, all, w);
+		struct area_facts *f = &e->facts[e->areas.order[i]];
+
+		if (!f->made || !judge(e, &env, area_detectors, w, &e->judged[n]))
+			continue;
+		f->carpet = e->judged[n].detector == &detector_carpet &&
+		    (w->life.alert != 0 || e->judged[n].verdict.heat == HEAT_HOT);
+		n++;
+	}
+	return n;
+}
+
+static void
 judge_all(struct engine *e)
 {
 	struct judge_env all = judge_env(e), env = all;
 	struct life_env life = life_env(e, &env);
-	size_t n = 0;
+	size_t n;
 
+	close_watches(&e->watches, e->env.tick);
+	close_watches(&e->areas, e->env.tick);
+	n = judge_areas(e, &all);
 	for (uint32_t i = 0; i < e->watches.used; i++) {
 		struct watch *w = &e->watches.pool[e->watches.order[i]];
 
-		watch_close_tick(w, e->env.tick);
 		if (w->touched != e->env.tick && w->life.alert == 0)
 			continue;
 		env = judge_env_of(e, &all, w);
-		n += judge(e, &env, w, &e->judged[n]);
+		n += judge(e, &env, detectors, w, &e->judged[n]);
 	}
 	if (n > 1)
 		qsort(e->judged, n, sizeof(*e->judged), by_address);
@@ -649,6 +703,14 @@ drop_quiet(struct engine *e)
 
 		if (w->life.alert == 0 && e->env.tick - w->last_tick > (w->total.repeat > 0 ? W60 * 60 : W10 * 10))
 			watches_free(&e->watches, w);
+	}
+	for (uint32_t i = e->areas.used; i-- > 0;) {
+		struct watch *w = &e->areas.pool[e->areas.order[i]];
+
+		if (w->life.alert == 0 && e->env.tick - w->touched > W60 * 60)
+			watches_free(&e->areas, w);
+		else if (w->life.alert == 0 && e->env.tick % AREA_ROTATE_S == 0)
+			watch_forget_episode(w);
 	}
 }
 
@@ -676,10 +738,19 @@ by_watch_address(const void *a, const void *b)
 	return by_address(&jx, &jy);
 }
 
+static size_t
+open_ones(const struct watches *w, struct watch **list, size_t n)
+{
+	for (uint32_t i = 0; i < w->used; i++)
+		if (w->pool[w->order[i]].life.alert != 0)
+			list[n++] = &w->pool[w->order[i]];
+	return n;
+}
+
 void
 engine_finish(struct engine *e)
 {
-	struct judge_env env;
+	struct judge_env all, env;
 	struct life_env life;
 	struct watch **list;
 	size_t n = 0;
@@ -687,18 +758,19 @@ engine_finish(struct engine *e)
 	if (!e->started)
 		return;
 	engine_close_tick(e);
-	env = judge_env(e);
+	all = env = judge_env(e);
 	life = life_env(e, &env);
 	life.tick_end_ns -= NS_PER_S; /* the tick just closed is the last one */
-	list = calloc(e->watches.used + 1, sizeof(*list));
+	list = calloc(e->watches.used + e->areas.used + 1, sizeof(*list));
 	if (list == NULL)
 		return;
-	for (uint32_t i = 0; i < e->watches.used; i++)
-		if (e->watches.pool[e->watches.order[i]].life.alert != 0)
-			list[n++] = &e->watches.pool[e->watches.order[i]];
+	n = open_ones(&e->watches, list, n);
+	n = open_ones(&e->areas, list, n);
 	qsort(list, n, sizeof(*list), by_watch_address);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		env = judge_env_of(e, &all, list[i]);
 		life_finish(&e->book, &life, list[i]);
+	}
 	emit_queue(e);
 	free(list);
 }

@@ -32,7 +32,7 @@ void cell_add(struct cell *sum, const struct cell *x);
 enum { W1 = 10, W10 = 30, W60 = 60 };
 enum { WATCH_PEERS = 8, WATCH_NAMES = 3 };
 
-enum watch_side { SIDE_CLIENT, SIDE_SERVER };
+enum watch_side { SIDE_CLIENT, SIDE_SERVER, SIDE_PREFIX, SIDE_LINK }; /* the last two: areas.h */
 
 struct watch_peer {
 	struct addr addr;
@@ -80,7 +80,7 @@ struct watch {
 	uint32_t touched;    /* tick in which `now` was last written */
 	struct cell now;     /* the current tick */
 	struct cell w1[W1], w10[W10];
-	uint32_t w60[W60];   /* amplified answers a minute, for the slow ones */
+	uint32_t w60[W60];   /* amplified answers a minute, for the slow ones; of an area only the odd ones */
 	struct cell sum[WATCH_WINDOWS];
 	struct cell total;   /* since the current episode began */
 	struct hll peers[2]; /* two generations of 60 s */
@@ -133,6 +133,8 @@ void watch_take(struct watch *w, const struct pair *p, const struct addr *peer, 
     const struct name_slot *name, uint32_t tick, int64_t begin_ns);
 /* Closes the tick: moves `now` into the windows and brings the sums up to date. */
 void watch_close_tick(struct watch *w, uint32_t tick);
+/* Peers, names and counts since the episode began start anew; the windows stay. */
+void watch_forget_episode(struct watch *w);
 /* A stretch of time was skipped: the minutes before it are no longer the last hour's. */
 void watches_skip_time(struct watches *w);
 /* Minutes of the last hour in which it was active. */

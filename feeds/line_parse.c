@@ -21,7 +21,8 @@ static const char *const signal_names[] = {
 	"other", "all_large", "any_rate", "baf", "clients_share", "flood", "fresh_share", "headless_share", "large_answers",
 	"large_share", "matched_share", "mean_size", "name_share", "packets", "rate", "repeat_share", "request_size", "sources", "unanswered_share", "unmatched_share",
 	"clock_offset", "flow_answers", "lost_share", "record_share", "repaired_share", "sampling_changed", "undecoded",
-	"client_share", "slow_sum",
+	"client_share", "slow_sum", "above_usual", "amplified_share", "any_share", "destinations", "full_in", "hosts", "largest_share", "load",
+	"per_host", "prefix_answers",
 };
 
 /* As the detectors put them; what is not here is called by its signal's name. */
@@ -65,6 +66,16 @@ static const char *const labels[] = {
 	"Records with impossible times",
 	"Large answers minute after minute, beyond one in three",
 	"Large answers to its loudest client",
+	"Amplified answers among all that it carries",
+	"And above what is usual at this hour",
+	"ANY among the large answers",
+	"Answers to the whole prefix",
+	"Hosts of the prefix that are hit",
+	"Hosts that draw them, in 5 minutes",
+	"Large answers of each in 5 minutes: none stands out",
+	"Share of the link's capacity",
+	"Share of the loudest of them",
+	"Time until it is full, by its trend",
 };
 
 static const char *const natures[] = {"other", "size", "rate", "persistence", "mismatch", "names"};
