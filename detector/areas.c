@@ -186,6 +186,19 @@ facts_of(struct engine *e, const struct watch *area)
 	return f != NULL && f->made ? f : NULL;
 }
 
+/* At the end of an alert its hosts are quiet: the figures remember. */
+static void
+keep_most(struct area_facts *f, const struct watch *w)
+{
+	const struct cell *c = &w->sum[WINDOW_LONG];
+	double n = activity(c, w->service);
+
+	if (f->hosts[WINDOW_LONG] < f->most || n <= 0)
+		return;
+	f->most = f->hosts[WINDOW_LONG];
+	f->share = f->largest[WINDOW_LONG] < n ? f->largest[WINDOW_LONG] / n : 1;
+}
+
 void
 areas_gather(struct engine *e)
 {
@@ -194,8 +207,10 @@ areas_gather(struct engine *e)
 	for (uint32_t i = 0; i < e->areas.used; i++) {
 		const struct watch *w = &e->areas.pool[e->areas.order[i]];
 		struct area_facts *f = &e->facts[e->areas.order[i]];
+		uint32_t most = w->life.alert != 0 ? f->most : 0;
+		double share = f->share;
 
-		memset(f, 0, sizeof(*f));
+		*f = (struct area_facts){.most = most, .share = share};
 		f->made = worth_it(e, w);
 		any = any || f->made;
 	}
@@ -216,6 +231,8 @@ areas_gather(struct engine *e)
 		if (f != NULL)
 			add_offender(f, w);
 	}
+	for (uint32_t i = 0; any && i < e->areas.used; i++)
+		keep_most(&e->facts[e->areas.order[i]], &e->areas.pool[e->areas.order[i]]);
 }
 
 /* --- alerts -------------------------------------------------------------------------------------------- */
@@ -244,10 +261,7 @@ load_figures(struct alert *a, const struct watch *w, const struct judge_env *env
 void
 area_figures(struct alert *a, const struct watch *w, const struct judge_env *env)
 {
-	enum watch_window which = a->window_s == watch_window_s[WINDOW_SHORT] ? WINDOW_SHORT : WINDOW_LONG;
 	const struct area_facts *f = env->facts;
-	struct cell c = watch_cell(w, (enum watch_sum)which);
-	double n = activity(&c, w->service);
 
 	a->subject.type = w->side == SIDE_PREFIX ? SUBJECT_PREFIX : SUBJECT_LINK;
 	a->subject.prefix = w->side == SIDE_PREFIX ? area_prefix(&w->addr) : (struct prefix){w->addr, 128};
@@ -255,9 +269,9 @@ area_figures(struct alert *a, const struct watch *w, const struct judge_env *env
 		memcpy(a->subject.name, a->link, sizeof(a->link));
 	if (a->kind == KIND_LINK_SATURATION) {
 		load_figures(a, w, env);
-	} else if (f->made && f->hosts[which] > 0) {
-		alert_evidence_add(a, a->role == ROLE_VICTIM ? EV_DESTINATIONS : EV_OFFENDERS, f->hosts[which], f->hosts[which]);
-		alert_evidence_add(a, EV_LARGEST_SHARE, n > 0 && f->largest[which] < n ? f->largest[which] / n : 1, (uint64_t)n);
+	} else {
+		alert_evidence_add(a, a->role == ROLE_VICTIM ? EV_DESTINATIONS : EV_OFFENDERS, f->most, f->most);
+		alert_evidence_add(a, EV_LARGEST_SHARE, f->share, f->most);
 	}
 	if (a->role == ROLE_VICTIM || f->top_n == 0)
 		return; /* the other ends are those that answer */

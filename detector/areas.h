@@ -28,6 +28,8 @@ struct area_facts {
 	double offender_bps;
 	struct alert_peer top[ALERT_PEERS];
 	size_t top_n;
+	uint32_t most;                   /* hosts at once, the most since the alert opened, */
+	double share;                    /* and what part the loudest of them took then */
 	bool made;
 	bool carpet;                     /* a carpet alert is open or opens now: it speaks for the hosts */
 };

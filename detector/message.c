@@ -202,7 +202,7 @@ hosts_text(const struct alert *a, double all, char *buf, size_t size)
 static void
 link_sentence(struct alert *a, const char *who)
 {
-	char load[32], capacity[32], hosts[3 * ADDR_TEXT + 40], cause[3 * ADDR_TEXT + 120] = "", when[80] = "";
+	char load[32], capacity[32], hosts[3 * ADDR_TEXT + 40], cause[3 * ADDR_TEXT + 120] = "", when[80] = "", usual[64] = "";
 	double offenders = value(a, EV_OFFENDERS), in = value(a, EV_FULL_IN);
 
 	rate_text(value(a, EV_LINK_BPS), load);
@@ -210,12 +210,14 @@ link_sentence(struct alert *a, const char *who)
 	hosts_text(a, offenders, hosts, sizeof(hosts));
 	if (offenders > 0)
 		snprintf(cause, sizeof(cause), "; %.0f %% of it is caused by %s", 100 * value(a, EV_OFFENDER_SHARE), hosts);
+	if (value(a, EV_USUAL_SHARE) > 0)
+		snprintf(usual, sizeof(usual), ", usual at this hour are %.1f %%", 100 * value(a, EV_USUAL_SHARE));
 	if (in > 0)
 		snprintf(when, sizeof(when), "; full in %.0f s if it goes on like this", in);
 	snprintf(a->message, sizeof(a->message),
-	    "%s carries %s of %s (%.0f %%): %.0f %% of that are amplified answers, usual at this hour are %.1f %%; all DNS answers are "
+	    "%s carries %s of %s (%.0f %%): %.0f %% of that are amplified answers%s; all DNS answers are "
 	    "%.0f %%%s%s", who, load, capacity, 100 * value(a, EV_LINK_LOAD), 100 * value(a, EV_AMPLIFIED_SHARE),
-	    100 * value(a, EV_USUAL_SHARE), 100 * value(a, EV_DNS_SHARE), cause, when);
+	    usual, 100 * value(a, EV_DNS_SHARE), cause, when);
 }
 
 static void
