@@ -33,7 +33,18 @@ areas_prefix_of(const struct engine *e, const struct watch *w)
 	    watches_find(&e->areas, e->env.seed, &p.addr, SIDE_PREFIX, w->service);
 }
 
-/* Whether what a host does counts in its areas: what is named already, or is its trade, does not. */
+enum { LOUD = 12 }; /* large answers in five minutes: enough for the host to be judged by itself (slow-repeats) */
+
+/* One whose own queries draw many large answers: a mail server, a validator, or an abuser that is about to be named. */
+static bool
+loud(const struct watch *w)
+{
+	const struct cell c = watch_cell(w, SUM_LONG);
+
+	return w->service == SERVICE_DNS && c.large > LOUD && c.matched * UINT64_C(10) >= c.large * UINT64_C(8);
+}
+
+/* Whether what a host does counts in its areas: what is named already, or is judged by itself, or is its trade, does not. */
 static bool
 counts(const struct engine *e, const struct watch *w)
 {
@@ -42,6 +53,8 @@ counts(const struct engine *e, const struct watch *w)
 	if (w->side != SIDE_CLIENT || w->life.alert != 0 || (w->flags & (HOST_RESOLVER | HOST_NEVER)) != 0 || w->service == SERVICE_NONE)
 		return false;
 	if (w->group != 0 && e->group[w->group - 1].kind == GROUP_MAIL)
+		return false;
+	if (loud(w))
 		return false;
 	s = w->service == SERVICE_DNS ? engine_find_server(e, &w->addr) : NULL;
 	return s == NULL || s->clients < 3;

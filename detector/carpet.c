@@ -140,7 +140,7 @@ judge_abuse(const struct judge_env *env, const struct watch *w, struct verdict *
 		verdict_signal(v, "any_share", "ANY among the large answers", "names", "%", n > 0 ? any / n : 0, odd.low, odd.high, set->name_share);
 	else
 		verdict_signal(v, "repeat_share", "Asks again while it still holds the answer (TTL left)", "names", "%", n > 0 ? c->repeat / n : 0,
-		    again.low, again.high, set->slow_share);
+		    again.low, again.high, set->repeat_share);
 	for (size_t i = 0; i < v->n; i++) {
 		v->signals[i].required = true;
 		all = all && v->signals[i].met;

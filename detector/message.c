@@ -236,7 +236,7 @@ area_sentence(struct alert *a, const char *question, const char *rate)
 	} else if (a->kind == KIND_CARPET_BOMBING) {
 		snprintf(a->message, sizeof(a->message),
 		    "%s is hit as a whole by %s answers it did not ask for: %.0f packets to %.0f of its hosts, none of which gets more than %.0f %%, "
-		    "%s from about %.0f sources%s", who, a->vector, value(a, EV_RESPONSE_PACKETS), value(a, EV_DESTINATIONS),
+		    "%s from about %.0f sources%s", who, strcmp(a->vector, "dns") == 0 ? "DNS" : a->vector, value(a, EV_RESPONSE_PACKETS), value(a, EV_DESTINATIONS),
 		    100 * value(a, EV_LARGEST_SHARE), rate, value(a, EV_PEERS), behind);
 	} else {
 		snprintf(a->message, sizeof(a->message),
