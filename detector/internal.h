@@ -91,6 +91,16 @@ struct engine {
 	size_t why_n;
 };
 
+/* How long records let us wait, in seconds. */
+static inline uint32_t
+engine_report_s(const struct engine *e)
+{
+	return e->report_s[0] > e->report_s[1] ? e->report_s[0] : e->report_s[1];
+}
+
+/* curves.c: the tick's sums, and what records told of earlier ones. */
+void engine_grow_curves(struct engine *e);
+
 /* tick.c: closes the current tick and starts the next. */
 void engine_close_tick(struct engine *e);
 
