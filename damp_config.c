@@ -57,18 +57,118 @@ take_option(void *ctx, const char *name, const char *key, const char *value)
 	return EXIT_OK;
 }
 
-/* What is read and checked but without effect must not look as if it had one. */
+/* --- groups ----------------------------------------------------------------------------------------------- */
+
 static void
-remark(const struct config *c)
+apply_settings(struct detect_settings *to, const struct config_setting *s, size_t n)
 {
+	char why[160];
+	const char *near;
+
+	/* checked while loading */
+	for (size_t i = 0; i < n; i++)
+		(void)detect_settings_set(to, s[i].kind, s[i].name, s[i].value, s[i].unit, why, sizeof(why), &near);
+}
+
+/* What holds for a group: what holds for everybody, what its kind means, what it says. */
+static void
+settings_of_group(const struct config *c, const struct config_group *g, struct detect_settings *s)
+{
+	detect_settings_defaults(s);
+	apply_settings(s, c->detector, c->detectors_n);
+	group_settings(s, g->kind, g->subscribers > 0 ? g->subscribers : GROUP_SUBSCRIBERS);
+	apply_settings(s, g->threshold, g->thresholds_n);
+}
+
+/* A group that says nothing but who never alerts needs no thresholds. */
+static bool
+has_settings(const struct config_group *g)
+{
+	return g->kind != GROUP_PLAIN || g->thresholds_n > 0;
+}
+
+/* The fastest link that one of its members sits behind; 0 when one may come over an unknown one. */
+static double
+fastest_link(const struct config *c, const struct config_group *g)
+{
+	double most = 0;
+
+	for (size_t m = 0; m < g->members_n; m++) {
+		double bps = 0;
+
+		for (size_t i = 0; i < c->links_n; i++)
+			for (size_t k = 0; k < c->link[i].prefixes_n; k++)
+				if (c->link[i].prefix[k].prefix.bits <= g->member[m].prefix.bits &&
+				    prefix_contains(&c->link[i].prefix[k].prefix, &g->member[m].prefix.addr))
+					bps = (double)c->link[i].down_bps;
+		if (bps <= 0)
+			return 0;
+		most = bps > most ? bps : most;
+	}
+	return most;
+}
+
+/* The least sampling of all that is read; packets of our own are not sampled. */
+static double
+least_sampling(const struct config *c)
+{
+	double least = c->exporters_n > 0 && c->interfaces_n == 0 ? (double)UINT32_MAX : 1;
+
+	for (size_t i = 0; i < c->exporters_n; i++)
+		if (c->exporter[i].sampling < least)
+			least = c->exporter[i].sampling > 1 ? c->exporter[i].sampling : 1;
+	return least;
+}
+
+static int
+check_reach(const struct config *c, const struct detect_settings *s, const struct config_setting *set, size_t n,
+    const struct group_limits *limits)
+{
+	int problems = 0;
+	char why[160], text[320];
+
+	for (size_t i = 0; i < n; i++)
+		if (group_reachable(s, set[i].kind, set[i].name, set[i].value, limits, why, sizeof(why)) < 0) {
+			snprintf(text, sizeof(text), "%.64s.%.64s %.150s", set[i].kind, set[i].name, why);
+			on_problem(NULL, c->file != NULL ? c->file : "damp", set[i].line, text, "");
+			problems++;
+		}
+	return problems;
+}
+
+/* What only the detectors know of a configuration: thresholds that can never be met, and more groups than fit. */
+static int
+check_groups(const struct config *c)
+{
+	const char *file = c->file != NULL ? c->file : "damp";
+	struct group_limits limits = {0, least_sampling(c)};
+	struct detect_settings s;
+	int problems = 0;
+	size_t n = 0;
+	char text[160];
+
+	detect_settings_defaults(&s);
+	apply_settings(&s, c->detector, c->detectors_n);
+	problems += check_reach(c, &s, c->detector, c->detectors_n, &limits);
 	for (size_t i = 0; i < c->groups_n; i++) {
 		const struct config_group *g = &c->group[i];
 
+		n += has_settings(g);
+		if (has_settings(g) && n == GROUPS_MAX + 1) {
+			snprintf(text, sizeof(text), "more than %d groups with a kind or thresholds of their own", GROUPS_MAX);
+			on_problem(NULL, file, g->line, text, "put members of one kind into one group");
+			problems++;
+		}
+		limits.link_bps = fastest_link(c, g);
+		settings_of_group(c, g, &s);
+		problems += check_reach(c, &s, g->threshold, g->thresholds_n, &limits);
 		for (size_t k = 0; k < g->thresholds_n; k++)
-			fprintf(stderr, "%s:%d: warning: group %s: %s.%s is not applied, this version knows no thresholds of a group; "
-			    "set it under detectors, for everybody\n", c->file != NULL ? c->file : "damp", g->threshold[k].line, g->name,
-			    g->threshold[k].kind, g->threshold[k].name);
+			if (strcmp(g->threshold[k].kind, "engine") == 0 && strcmp(g->threshold[k].name, "large-answer") == 0) {
+				on_problem(NULL, file, g->threshold[k].line, "engine.large-answer holds for everybody", "set it under detectors");
+				problems++;
+			}
 	}
+	return problems;
 }
 
 static bool
@@ -103,8 +203,8 @@ configure(const char *command, int argc, char **argv, unsigned int use, struct c
 	*status = parse_options(argc, argv, use, take_option, &p, rest, rest_n);
 	if (p.problems > 0 || (*status == EXIT_OK && !supported(c, use)))
 		*status = EXIT_USAGE;
-	if (*status == EXIT_OK)
-		remark(c);
+	if (*status == EXIT_OK && check_groups(c) > 0)
+		*status = EXIT_USAGE;
 	return *status == EXIT_OK;
 }
 
@@ -115,6 +215,7 @@ prepared_done(struct prepared *p)
 {
 	free(p->link);
 	free(p->prefix);
+	free(p->group);
 }
 
 static uint64_t
@@ -133,33 +234,41 @@ bool
 prepare(struct prepared *p, const struct config *c, bool live)
 {
 	size_t prefixes = 0, at = 0;
-	char why[160];
-	const char *near;
 
 	memset(p, 0, sizeof(*p));
 	detect_settings_defaults(&p->settings);
-	for (size_t i = 0; i < c->detectors_n; i++) {
-		const struct config_setting *s = &c->detector[i];
-
-		/* checked while loading */
-		(void)detect_settings_set(&p->settings, s->kind, s->name, s->value, s->unit, why, sizeof(why), &near);
-	}
+	apply_settings(&p->settings, c->detector, c->detectors_n);
 	for (size_t i = 0; i < c->links_n; i++)
 		prefixes += c->link[i].prefixes_n;
 	for (size_t i = 0; i < c->groups_n; i++)
 		prefixes += c->group[i].members_n;
 	p->link = calloc(c->links_n + 1, sizeof(*p->link));
 	p->prefix = calloc(prefixes + 1, sizeof(*p->prefix));
-	if (p->link == NULL || p->prefix == NULL)
+	p->group = calloc(c->groups_n + 1, sizeof(*p->group));
+	if (p->link == NULL || p->prefix == NULL || p->group == NULL)
 		return false;
 	for (size_t i = 0; i < c->links_n; i++) {
 		p->link[i] = (struct engine_link){c->link[i].name, &p->prefix[at], c->link[i].prefixes_n, c->link[i].down_bps};
 		for (size_t k = 0; k < c->link[i].prefixes_n; k++)
 			p->prefix[at++] = c->link[i].prefix[k].prefix;
 	}
+	p->engine.group = p->group;
+	for (size_t i = 0; i < c->groups_n; i++) {
+		const struct config_group *g = &c->group[i];
+
+		if (!has_settings(g))
+			continue;
+		struct engine_group *to = &p->group[p->engine.groups_n++];
+
+		*to = (struct engine_group){.name = g->name, .kind = g->kind, .never = g->never_alert, .member = &p->prefix[at],
+			.members_n = g->members_n};
+		settings_of_group(c, g, &to->settings);
+		for (size_t k = 0; k < g->members_n; k++)
+			p->prefix[at++] = g->member[k].prefix;
+	}
 	p->engine.never = &p->prefix[at];
 	for (size_t i = 0; i < c->groups_n; i++)
-		for (size_t k = 0; c->group[i].never_alert && k < c->group[i].members_n; k++) {
+		for (size_t k = 0; c->group[i].never_alert && !has_settings(&c->group[i]) && k < c->group[i].members_n; k++) {
 			p->prefix[at++] = c->group[i].member[k].prefix;
 			p->engine.never_n++;
 		}
@@ -178,18 +287,17 @@ prepare(struct prepared *p, const struct config *c, bool live)
 
 /* --- check-config ------------------------------------------------------------------------------------------ */
 
-/* What is not given, as comments.  A group shows what holds for it: what is set for everybody. */
+/* What is not given, as comments.  A group shows what holds for it: what is set for everybody, as its kind changes it. */
 static void
 print_table(const struct config *c, const struct config_group *g, const char *kind, const struct settings_view *view,
-    unsigned int indent, struct buf *out)
+    const void *effective, unsigned int indent, struct buf *out)
 {
 	buf_printf(out, "%*s# %s:\n", (int)indent, "", kind);
 	for (size_t k = 0; k < view->n; k++) {
 		const struct setting *s = &view->table[k];
-		const struct config_setting *all = g != NULL ? config_setting_find(c, NULL, kind, s->name) : NULL;
 
 		if (config_setting_find(c, g, kind, s->name) == NULL)
-			buf_printf(out, "%*s#   %s: %g%s  # %s\n", (int)indent, "", s->name, all != NULL ? all->value : s->def,
+			buf_printf(out, "%*s#   %s: %g%s  # %s\n", (int)indent, "", s->name, settings_value(s, effective),
 			    s->unit[0] == '%' ? "" : s->unit, s->help);
 	}
 }
@@ -197,11 +305,17 @@ print_table(const struct config *c, const struct config_group *g, const char *ki
 static void
 print_settings(void *ctx, const struct config *c, const struct config_group *g, unsigned int indent, struct buf *out)
 {
+	struct detect_settings s;
+
 	(void)ctx;
+	detect_settings_defaults(&s);
+	if (g != NULL)
+		settings_of_group(c, g, &s);
 	for (size_t i = 0; detectors[i] != NULL; i++)
-		print_table(c, g, alert_kind_text(detectors[i]->kind), &detectors[i]->settings, indent, out);
+		print_table(c, g, alert_kind_text(detectors[i]->kind), &detectors[i]->settings,
+		    (const char *)&s + detectors[i]->settings_offset, indent, out);
 	if (g == NULL)
-		print_table(c, g, "engine", &engine_settings_view, indent, out);
+		print_table(c, g, "engine", &engine_settings_view, &s.engine, indent, out);
 }
 
 static int
@@ -213,7 +327,8 @@ check_file(const char *path)
 
 	config_init(&c, &config_events);
 	status = config_load(&c, path) > 0 || !supported(&c, USE_RUN) ? EXIT_USAGE : EXIT_OK;
-	remark(&c);
+	if (check_groups(&c) > 0)
+		status = EXIT_USAGE;
 	buf_init(&out, 4 << 20);
 	config_print(&c, &out, print_settings, NULL);
 	fwrite(buf_text(&out), 1, out.len, stdout);

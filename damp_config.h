@@ -18,6 +18,7 @@ struct prepared {
 	struct detect_settings settings;
 	struct engine_link *link;
 	struct prefix *prefix; /* of links and groups */
+	struct engine_group *group;
 };
 
 /* False: out of memory.  prepared_done either way. */

@@ -394,7 +394,7 @@ int
 report_why(const struct report_facts *f)
 {
 	static const char *const heat[] = {"no alert", "close to an alert", "alert"};
-	struct why_kind kind[16];
+	struct why_kind kind[32];
 	struct why_input in = {.kind = kind};
 	const struct engine_why *row;
 	struct talker host;
@@ -412,10 +412,11 @@ report_why(const struct report_facts *f)
 	in.bytes_in = host.bytes_in;
 	in.bytes_out = host.bytes_out;
 	in.role = host.is_resolver ? "resolver" : host.is_ours ? "customer" : NULL;
+	in.group = engine_group_of(f->engine, &host.addr);
 	if (geoip_count(f->geoip) > 0)
 		geo((void *)(uintptr_t)f->geoip, &host.addr, &in.geo);
 	for (int h = HEAT_HOT; h >= HEAT_COLD; h--)
-		for (size_t i = 0; i < n && in.kinds_n < 16; i++)
+		for (size_t i = 0; i < n && in.kinds_n < 32; i++)
 			if (row[i].judged && (int)row[i].verdict.heat == h)
 				kind[in.kinds_n++] = (struct why_kind){.kind = row[i].detector->kind, .signal = row[i].verdict.signals,
 					.n = row[i].verdict.n, .state = heat[h], .verdict = row[i].verdict.note};

@@ -53,6 +53,8 @@ struct config_group {
 	enum config_group_kind kind;  /* not given: what the name says ("mail"), else plain */
 	bool kind_given;
 	bool never_alert;
+	unsigned int subscribers;     /* cgnat: people behind one address; 0: not given */
+	int subscribers_line;
 	struct config_setting *threshold;
 	size_t thresholds_n;
 	int line;

@@ -142,6 +142,12 @@ check_group(struct config *c, size_t i)
 
 	if (!g->kind_given && kind >= 0)
 		g->kind = (enum config_group_kind)kind; /* a group called "mail" is one of mail servers */
+	if (g->subscribers > 0 && g->kind != GROUP_CGNAT) {
+		struct config_place line = {c->file, g->subscribers_line, NULL};
+
+		config_problem(c, &line, "kind: cgnat", "only a group of kind cgnat has subscribers, this one is of kind %s",
+		    config_group_kind_text(g->kind));
+	}
 	if (g->name == NULL)
 		config_problem(c, &at, "name: mail", "a group needs a name");
 	else if (g->members_n == 0)

@@ -327,8 +327,11 @@ take_link_pair(struct walk *w, int i, const yaml_node_t *key, const yaml_node_t 
 		(void)config_take_rate(w->c, &at, text, i == LINK_DOWN ? &w->link->down_bps : &w->link->up_bps);
 }
 
-enum group_key { IN_GROUP_NAME, IN_GROUP_MEMBERS, IN_GROUP_KIND, IN_GROUP_NEVER, IN_GROUP_THRESHOLDS, IN_GROUP_KEYS };
-static const char *const group_keys[IN_GROUP_KEYS] = {"name", "members", "kind", "never-alert", "thresholds"};
+enum group_key { IN_GROUP_NAME, IN_GROUP_MEMBERS, IN_GROUP_KIND, IN_GROUP_NEVER, IN_GROUP_SUBSCRIBERS, IN_GROUP_THRESHOLDS,
+	IN_GROUP_KEYS };
+static const char *const group_keys[IN_GROUP_KEYS] = {"name", "members", "kind", "never-alert", "subscribers", "thresholds"};
+
+enum { SUBSCRIBERS_MAX = 64512 }; /* of one address: each needs a port */
 
 static void
 take_group_kind(struct walk *w, const struct config_place *at, const char *text)
@@ -343,6 +346,20 @@ take_group_kind(struct walk *w, const struct config_place *at, const char *text)
 	}
 	w->group->kind = (enum config_group_kind)kind;
 	w->group->kind_given = true;
+}
+
+static void
+take_subscribers(struct walk *w, const struct config_place *at, const char *text)
+{
+	char quoted[CONFIG_QUOTE];
+	uint64_t n;
+
+	if (units_whole(text, &n) < 0 || n < 1 || n > SUBSCRIBERS_MAX) {
+		config_problem(w->c, at, "a whole number from 1 to 64512", "%s is not a number of subscribers", config_quote(text, quoted));
+		return;
+	}
+	w->group->subscribers = (unsigned int)n;
+	w->group->subscribers_line = at->line;
 }
 
 static void
@@ -367,6 +384,8 @@ take_group_pair(struct walk *w, int i, const yaml_node_t *key, const yaml_node_t
 		(void)config_take_name(w->c, &at, text, &w->group->name);
 	else if (i == IN_GROUP_NEVER)
 		(void)config_take_bool(w->c, &at, text, &w->group->never_alert);
+	else if (i == IN_GROUP_SUBSCRIBERS)
+		take_subscribers(w, &at, text);
 	else
 		take_group_kind(w, &at, text);
 }

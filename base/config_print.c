@@ -156,6 +156,8 @@ put_groups(const struct config *c, struct buf *out, config_settings_printer *set
 		put_prefixes(out, "members", g->member, g->members_n);
 		buf_printf(out, "    %skind: %s\n", g->kind_given ? "" : "# ", config_group_kind_text(g->kind));
 		buf_printf(out, "    %snever-alert: %s\n", g->never_alert ? "" : "# ", g->never_alert ? "true" : "false");
+		if (g->subscribers > 0)
+			buf_printf(out, "    subscribers: %u\n", g->subscribers);
 		buf_printf(out, "    %sthresholds:\n", g->thresholds_n > 0 ? "" : "# ");
 		put_settings(out, g->threshold, g->thresholds_n, "      ");
 		if (settings != NULL)

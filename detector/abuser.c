@@ -9,6 +9,7 @@
  * answers many are large, or most of its large ones answer one question.  And a host nearly all of whose
  * answers are large needs no repeats: whoever turns thousands of names round asks for nothing else.
  */
+#include "detector/cusum.h"
 #include "detector/detector.h"
 
 #define F(field) offsetof(struct abuser_settings, field)
@@ -23,8 +24,12 @@ static const struct setting table[] = {
 	    "large answers needed within 10 seconds"},
 	{"slow-repeats", "", 5, 10000, 12, "Wilson bound of 12 of 12 is 0.64; ordinary repeat shares stay below 0.2", F(slow_repeats),
 	    "large answers needed within 5 minutes"},
-	{"active-minutes", "", 5, 60, 30, "half of the hour: a look-up that is repeated so long is no accident", F(active_minutes),
-	    "minutes of the last hour with large answers, however few"},
+	{"slow-share", "%", 0.1, 1, 0.3, "docs/calibration.md: ordinary repeat shares stay below 0.2 in the long run", F(slow_share),
+	    "as repeat-share, of all since the first, with slow-sum"},
+	{"slow-sum", "", 2, 500, 7, "cusum.h: by chance once in two months among 100 000 hosts", F(slow_sum),
+	    "large answers of the last hour beyond one in three minutes, at most 10 a minute counted"},
+	{"active-minutes", "", 2, 60, 5, "a burst, or two, is no habit", F(active_minutes),
+	    "minutes with large answers that slow-sum needs"},
 	{"any-rate", "/s", 0.5, 10000, 5, "docs/calibration.md: mail servers that still ask ANY reach 3/s at most", F(any_rate),
 	    "ANY queries with large answers, which need no repeats"},
 	{"large-share", "%", 0.01, 1, 0.2, "docs/calibration.md: people behind one address stay below 5 %", F(large_share),
@@ -44,11 +49,18 @@ enum { SIGNAL_BAF, SIGNAL_MATCHED, SIGNAL_REPEAT, SIGNAL_COUNT, SIGNAL_ANY, SIGN
 enum { ALL_LARGE_LEAST = 100 };
 #define SPREAD_S 0.8 /* two active ticks are only one burst unless their answers lie this far apart */
 
+/* What a window must hold. */
+struct need {
+	double answers, repeat; /* large answers; share of repeats among them */
+	uint32_t window_s;
+};
+
 static void
-judge_window(const struct judge_env *env, const struct watch *w, const struct cell *c, double need, uint32_t window_s,
-    struct verdict *v)
+judge_window(const struct judge_env *env, const struct watch *w, const struct cell *c, struct need wanted, struct verdict *v)
 {
 	const struct abuser_settings *set = &env->settings->abuser;
+	double need = wanted.answers;
+	uint32_t window_s = wanted.window_s;
 	double n = c->large, seen = n / w->sampling;
 	double answer = n > 0 ? (double)c->large_bytes / n : 0;
 	double query = c->matched > 0 ? (double)c->large_query_bytes / c->matched : 0;
@@ -68,7 +80,7 @@ judge_window(const struct judge_env *env, const struct watch *w, const struct ce
 	s->required = true;
 	s->met = share >= set->matched_share;
 	verdict_signal(v, "repeat_share", "Asks again while it still holds the answer (TTL left)", "names", "%",
-	    n > 0 ? c->repeat / n : 0, repeat.low, repeat.high, set->repeat_share);
+	    n > 0 ? c->repeat / n : 0, repeat.low, repeat.high, wanted.repeat);
 	verdict_signal(v, "large_answers", "Large answers drawn", "persistence", "", n, seen, seen, need)->required = true;
 	verdict_signal(v, "any_rate", "ANY queries with large answers", "rate", "/s", any_rate, any_rate, any_rate, set->any_rate);
 
@@ -116,15 +128,20 @@ judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
 	const struct cell brief = watch_cell(w, SUM_SHORT), longer = watch_cell(w, SUM_LONG), total = watch_cell(w, SUM_TOTAL);
 	struct verdict slow;
 
-	judge_window(env, w, &brief, set->min_repeats, watch_window_s[WINDOW_SHORT], v);
-	judge_window(env, w, &longer, set->slow_repeats, watch_window_s[WINDOW_LONG], &slow);
+	judge_window(env, w, &brief, (struct need){set->min_repeats, set->repeat_share, watch_window_s[WINDOW_SHORT]}, v);
+	judge_window(env, w, &longer, (struct need){set->slow_repeats, set->repeat_share, watch_window_s[WINDOW_LONG]}, &slow);
 	/* the long window remembers an attack for five minutes: it counts while answers still come at
 	 * about the pace it has seen, so that a fast attack that stops is over soon */
 	if (slow.heat > v->heat && watch_still_active(w, env->tick))
 		*v = slow;
-	/* and who comes back in half of the minutes of an hour needs no pace at all */
-	judge_window(env, w, &total, set->slow_repeats, W60 * 60, &slow);
-	if (slow.heat > v->heat && watch_active_minutes(w) >= set->active_minutes && watch_still_active(w, env->tick))
+	/* and who comes back minute after minute needs no pace at all; the answer has expired more often in between */
+	judge_window(env, w, &total, (struct need){set->slow_repeats, set->slow_share, W60 * 60}, &slow);
+	const struct cusum sum = cusum_of(w->w60, W60, env->tick / 60 % W60, w->sampling);
+	struct signal *s = verdict_signal(&slow, "slow_sum", "Large answers minute after minute, beyond one in three", "persistence", "",
+	    sum.sum, sum.sum, sum.sum, set->slow_sum);
+
+	s->met = s->met && sum.active >= set->active_minutes;
+	if (slow.heat > v->heat && s->met && watch_still_active(w, env->tick))
 		*v = slow;
 	if ((w->flags & (HOST_RESOLVER | HOST_NEVER)) != 0) {
 		v->heat = HEAT_COLD;

@@ -20,6 +20,8 @@ static const char *const kinds[ALERT_KINDS] = {
 	[KIND_DNS_TUNNEL] = "dns-tunnel",
 	[KIND_OPEN_RESOLVER] = "open-resolver",
 	[KIND_TRAFFIC_ANOMALY] = "traffic-anomaly",
+	[KIND_LINK_SATURATION] = "link-saturation",
+	[KIND_CARPET_BOMBING] = "carpet-bombing",
 };
 
 static const char *const roles[ALERT_ROLES] = {
@@ -86,6 +88,15 @@ static const struct evidence_info evidence[EVIDENCE_KEYS] = {
 	[EV_BASELINE_ANSWERS] = {"baseline_answers", 1},
 	[EV_ANSWERS_PS] = {"answers_per_s", 1},
 	[EV_HISTORY] = {"history_s", 0},
+	[EV_DESTINATIONS] = {"destinations", 0},
+	[EV_LARGEST_SHARE] = {"largest_share", 3},
+	[EV_OFFENDERS] = {"offenders", 0},
+	[EV_OFFENDER_SHARE] = {"offender_share", 3},
+	[EV_LINK_LOAD] = {"link_load", 3},
+	[EV_DNS_SHARE] = {"dns_share", 3},
+	[EV_AMPLIFIED_SHARE] = {"amplified_share", 3},
+	[EV_USUAL_SHARE] = {"usual_share", 3},
+	[EV_FULL_IN] = {"full_in_s", 0},
 };
 
 static int

@@ -29,7 +29,7 @@ struct verdict {
 
 /* Settings: doubles, described by the detectors' tables. */
 struct abuser_settings {
-	double baf, matched_share, repeat_share, min_repeats, slow_repeats, active_minutes, any_rate, large_share, name_share, all_large, flow_answers, record_share;
+	double baf, matched_share, repeat_share, min_repeats, slow_repeats, slow_share, slow_sum, active_minutes, any_rate, large_share, name_share, all_large, flow_answers, record_share;
 };
 struct victim_settings {
 	double unmatched_share, min_answers, min_sources, repeat_share, record_share, flow_answers;
@@ -58,6 +58,12 @@ struct tunnel_settings {
 struct open_resolver_settings {
 	double strangers, answers;
 };
+struct carpet_settings {
+	double times_host, destinations, largest_share, name_share;
+};
+struct link_settings {
+	double load, amplified_share, times_usual, full_within;
+};
 struct exporter_settings {
 	double lost_share, min_records, undecoded, repaired_share, clock_offset;
 };
@@ -82,10 +88,19 @@ struct detect_settings {
 	struct tunnel_settings tunnel;
 	struct open_resolver_settings open_resolver;
 	struct anomaly_settings anomaly;
+	struct carpet_settings carpet;
+	struct link_settings link;
 };
 
+struct area_facts;
+struct link_load;
+
 struct judge_env {
-	const struct detect_settings *settings;
+	const struct detect_settings *settings; /* of the watch's group, or everybody's */
+	bool per_client;      /* a server that answers strangers by trade: judged by its loudest client */
+	const struct area_facts *facts; /* of a prefix or link, else NULL */
+	const struct link_load *load;   /* of a link, else NULL */
+	bool carpet;          /* the host's prefix is under an attack that has been named */
 	uint32_t tick;
 	bool networks_known;  /* own prefixes (or resolvers) are configured */
 	bool queries_seen;    /* DNS queries were seen in the last minutes: both directions are visible */
@@ -138,6 +153,6 @@ void anomaly_figures(struct alert *a, const struct watch *w);
 extern const struct detector detector_abuser, detector_victim, detector_reflector, detector_udp_victim,
     detector_udp_reflector, detector_fragment, detector_query_flood,
     detector_exporter, detector_nxdomain, detector_subdomain, detector_tunnel, detector_open_resolver,
-    detector_anomaly;
+    detector_anomaly, detector_carpet, detector_link_load;
 
 #endif

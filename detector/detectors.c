@@ -12,6 +12,7 @@ const struct detector *const detectors[] = {
 	&detector_udp_reflector, &detector_fragment, &detector_query_flood, &detector_exporter,
 	&detector_nxdomain,      &detector_subdomain, &detector_tunnel,     &detector_open_resolver,
 	&detector_anomaly,
+	&detector_carpet,       &detector_link_load,
 	NULL,
 };
 

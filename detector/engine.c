@@ -26,7 +26,7 @@ enum {
 
 /* Splits the budget: the fixed tables, a quarter for watches, the rest for two hosts a pair. */
 static void
-sizes(size_t memory, uint32_t *hosts, uint32_t *pairs, uint32_t *watches)
+sizes(size_t memory, uint32_t *hosts, uint32_t *pairs, uint32_t *watches, uint32_t *areas)
 {
 	size_t fixed = (size_t)SHARDS * (TICK_PAIRS + TICK_CROWDS) * sizeof(struct pair) + ((size_t)14 << 20);
 	size_t left = memory > fixed ? memory - fixed : 0, pool;
@@ -38,6 +38,9 @@ sizes(size_t memory, uint32_t *hosts, uint32_t *pairs, uint32_t *watches)
 
 	*watches = (uint32_t)(pool / sizeof(struct watch) < WATCHES ? pool / sizeof(struct watch) : WATCHES);
 	left -= *watches * sizeof(struct watch);
+	*areas = *watches / 8 + 16;
+	pool = *areas * (sizeof(struct watch) + sizeof(struct area_facts));
+	left -= pool < left ? pool : left;
 	for (*hosts = 1 << 9; (size_t)*hosts * 2 * SHARDS * (72 + 10) <= left && *hosts < 1 << 22; *hosts *= 2)
 		;
 	*pairs = *hosts / 2;
@@ -54,14 +57,18 @@ regions(const struct engine_config *c, struct region *r)
 	size_t n = 0;
 
 	for (size_t i = 0; i < c->networks_n; i++)
-		r[n++] = (struct region){c->network[i], {0, HOST_OURS}};
+		r[n++] = (struct region){c->network[i], {0, HOST_OURS, 0}};
 	for (size_t i = 0; i < c->resolvers_n; i++)
-		r[n++] = (struct region){{c->resolver[i], 128}, {0, HOST_RESOLVER | HOST_OURS}};
+		r[n++] = (struct region){{c->resolver[i], 128}, {0, HOST_RESOLVER | HOST_OURS, 0}};
 	for (size_t i = 0; i < c->never_n; i++)
-		r[n++] = (struct region){c->never[i], {0, HOST_NEVER}};
+		r[n++] = (struct region){c->never[i], {0, HOST_NEVER, 0}};
 	for (size_t l = 0; l < c->links_n; l++)
 		for (size_t i = 0; i < c->link[l].prefixes_n; i++)
-			r[n++] = (struct region){c->link[l].prefix[i], {(uint16_t)(l + 1), HOST_OURS}};
+			r[n++] = (struct region){c->link[l].prefix[i], {(uint16_t)(l + 1), HOST_OURS, 0}};
+	for (size_t g = 0; g < c->groups_n; g++)
+		for (size_t i = 0; i < c->group[g].members_n; i++)
+			r[n++] = (struct region){c->group[g].member[i], {0, (uint8_t)((c->group[g].never ? HOST_NEVER : 0) |
+				(c->group[g].kind == GROUP_RESOLVERS ? HOST_RESOLVER : 0)), (uint8_t)(g + 1)}};
 	return n;
 }
 
@@ -76,6 +83,8 @@ make_places(struct engine *e, const struct engine_config *c)
 
 	for (size_t l = 0; l < c->links_n; l++)
 		most += c->link[l].prefixes_n;
+	for (size_t g = 0; g < c->groups_n; g++)
+		most += c->group[g].members_n;
 	prefixmap_init(&e->places_map);
 	if (most == 0)
 		return 0;
@@ -87,11 +96,17 @@ make_places(struct engine *e, const struct engine_config *c)
 	}
 	n = regions(c, r);
 	for (size_t i = 0; i < n && err == 0; i++) {
+		unsigned int group_bits = 0;
+
 		for (size_t k = 0; k < n; k++)
 			if (r[k].prefix.bits <= r[i].prefix.bits && prefix_contains(&r[k].prefix, &r[i].prefix.addr)) {
 				e->places[i].flags |= r[k].place.flags;
 				if (r[k].place.link != 0)
 					e->places[i].link = r[k].place.link;
+				if (r[k].place.group != 0 && r[k].prefix.bits >= group_bits) {
+					e->places[i].group = r[k].place.group;
+					group_bits = r[k].prefix.bits;
+				}
 			}
 		err = prefixmap_add(&e->places_map, &r[i].prefix, (uint32_t)i + 1);
 	}
@@ -110,12 +125,13 @@ make_links(struct engine *e, const struct engine_config *c)
 	e->curve = calloc(c->links_n + 1, sizeof(*e->curve));
 	e->link_dns = calloc(c->links_n + 1, sizeof(*e->link_dns));
 	e->cover = calloc(c->links_n + 1, sizeof(struct cover *));
+	e->link_load = calloc(c->links_n + 1, sizeof(*e->link_load));
 	if (e->link_name == NULL || e->link_capacity == NULL || e->link_bps == NULL || e->curve == NULL ||
-	    e->link_dns == NULL || e->cover == NULL)
+	    e->link_dns == NULL || e->cover == NULL || e->link_load == NULL)
 		return ERR_NOMEM;
 	for (size_t i = 0; i < c->links_n; i++) {
 		e->link_name[i] = c->link[i].name;
-		e->link_capacity[i] = c->link[i].down_bps;
+		e->link_capacity[i] = e->link_load[i].capacity_bps = c->link[i].down_bps;
 	}
 	for (size_t i = 0; i <= c->links_n; i++) {
 		e->curve[i].point = calloc(SERIES_POINTS, sizeof(struct series_point));
@@ -127,11 +143,25 @@ make_links(struct engine *e, const struct engine_config *c)
 }
 
 static int
+make_groups(struct engine *e, const struct engine_config *c)
+{
+	e->groups_n = c->groups_n;
+	e->group = calloc(c->groups_n + 1, sizeof(*e->group));
+	if (e->group == NULL)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < c->groups_n; i++) {
+		e->group[i] = c->group[i];
+		e->group[i].member = NULL;
+	}
+	return 0;
+}
+
+static int
 make_tables(struct engine *e, const struct engine_config *c)
 {
-	uint32_t hosts, pairs, watches;
+	uint32_t hosts, pairs, watches, areas;
 
-	sizes(c->memory_bytes, &hosts, &pairs, &watches);
+	sizes(c->memory_bytes, &hosts, &pairs, &watches, &areas);
 	e->memory_bytes = c->memory_bytes;
 	e->seed_kept = c->seed_kept;
 	for (int i = 0; i < SHARDS; i++)
@@ -139,12 +169,13 @@ make_tables(struct engine *e, const struct engine_config *c)
 			return ERR_NOMEM;
 	e->server = calloc(SERVERS, sizeof(*e->server));
 	e->server_touched = calloc(SERVERS, sizeof(*e->server_touched));
-	e->judged = calloc(watches, sizeof(*e->judged));
-	e->queue = calloc((size_t)watches + BOOK_INCIDENTS, sizeof(*e->queue));
-	if (e->server == NULL || e->server_touched == NULL || e->judged == NULL || e->queue == NULL)
+	e->judged = calloc(watches + areas, sizeof(*e->judged));
+	e->queue = calloc((size_t)watches + areas + BOOK_INCIDENTS, sizeof(*e->queue));
+	e->facts = calloc(areas, sizeof(*e->facts));
+	if (e->facts == NULL || e->server == NULL || e->server_touched == NULL || e->judged == NULL || e->queue == NULL)
 		return ERR_NOMEM;
-	if (watches_init(&e->watches, watches) < 0 || book_init(&e->book) < 0 || ledger_init(&e->ledger, c->seed) < 0 ||
-	    drawn_init(&e->drawn, c->seed) < 0 || baselines_init(&e->baselines, c->seed) < 0)
+	if (watches_init(&e->watches, watches) < 0 || watches_init(&e->areas, areas) < 0 || book_init(&e->book) < 0 ||
+	    ledger_init(&e->ledger, c->seed) < 0 || drawn_init(&e->drawn, c->seed) < 0 || baselines_init(&e->baselines, c->seed) < 0)
 		return ERR_NOMEM;
 	e->book.ledger = &e->ledger;
 	return 0;
@@ -158,6 +189,10 @@ engine_new(const struct engine_config *c, const struct engine_sink *sink, char *
 	if (c->memory_bytes < ENGINE_LEAST_MEMORY) {
 		snprintf(why, why_size, "%zu bytes of memory are too few, at least %d are needed", c->memory_bytes,
 		    ENGINE_LEAST_MEMORY);
+		return NULL;
+	}
+	if (c->groups_n > GROUPS_MAX) {
+		snprintf(why, why_size, "%zu groups with thresholds are too many, at most %d", c->groups_n, GROUPS_MAX);
 		return NULL;
 	}
 	if (c->links_n >= LINKS_MAX) {
@@ -183,7 +218,7 @@ engine_new(const struct engine_config *c, const struct engine_sink *sink, char *
 		e->why = *c->why;
 	for (size_t i = 0; detectors[i] != NULL && i < WHY_ROWS; i++)
 		e->why_row[e->why_n++].detector = detectors[i];
-	if (make_places(e, c) < 0 || make_links(e, c) < 0 || make_tables(e, c) < 0) {
+	if (make_places(e, c) < 0 || make_groups(e, c) < 0 || make_links(e, c) < 0 || make_tables(e, c) < 0) {
 		snprintf(why, why_size, "out of memory: the tables take %zu bytes", c->memory_bytes);
 		engine_free(e);
 		return NULL;
@@ -206,6 +241,9 @@ engine_free(struct engine *e)
 		cover_free(e->cover[i]);
 	free(e->cover);
 	watches_done(&e->watches);
+	watches_done(&e->areas);
+	free(e->facts);
+	free(e->link_load);
 	book_done(&e->book);
 	ledger_done(&e->ledger);
 	drawn_done(&e->drawn);
@@ -214,6 +252,7 @@ engine_free(struct engine *e)
 		free(e->words[i]);
 	prefixmap_done(&e->places_map);
 	free(e->places);
+	free(e->group);
 	free(e->link_name);
 	free(e->link_capacity);
 	free(e->link_bps);
@@ -261,7 +300,7 @@ pass_time(struct engine *e, int64_t n)
 {
 	int64_t done = 0;
 
-	while (done < n && done < LIVE_TICKS && (done == 0 || e->watches.used > 0)) {
+	while (done < n && done < LIVE_TICKS && (done == 0 || e->watches.used + e->areas.used > 0)) {
 		engine_close_tick(e);
 		done++;
 	}
@@ -277,6 +316,7 @@ move_to(struct engine *e, int64_t second)
 
 	if (left > 0) {
 		watches_skip_time(&e->watches);
+		watches_skip_time(&e->areas);
 		e->env.tick += (uint32_t)(left < LIVE_TICKS ? left : LIVE_TICKS);
 		set_second(e, second);
 	}
@@ -288,6 +328,9 @@ jump_to(struct engine *e, int64_t second)
 {
 	pass_time(e, LIVE_TICKS);
 	watches_skip_time(&e->watches);
+	watches_skip_time(&e->areas);
+	for (size_t i = 0; i < e->links_n; i++)
+		link_load_restart(&e->link_load[i]);
 	for (size_t i = 0; i <= e->links_n && e->cover[i] != NULL; i++)
 		cover_restart(e->cover[i]);
 	e->env.tick += LIVE_TICKS;

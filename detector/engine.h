@@ -19,6 +19,7 @@
 #include "collector/flow.h"
 #include "detector/alert.h"
 #include "detector/detector.h"
+#include "detector/groups.h"
 #include "detector/shard.h"
 #include "detector/view.h"
 
@@ -42,6 +43,8 @@ struct engine_config {
 	size_t links_n;
 	const struct prefix *never; /* never alert on these */
 	size_t never_n;
+	const struct engine_group *group; /* with thresholds of their own; at most GROUPS_MAX */
+	size_t groups_n;
 	const struct addr *why;     /* keep every judgement of this host; NULL: nobody's */
 };
 
@@ -54,7 +57,7 @@ struct engine_sink {
 
 struct engine;
 
-/* NULL with a line of reason.  Borrows nothing from the configuration but `settings` and names of links. */
+/* NULL with a line of reason.  Borrows nothing from the configuration but names of links and groups. */
 struct engine *engine_new(const struct engine_config *c, const struct engine_sink *sink, char *why, size_t why_size);
 void engine_free(struct engine *e);
 
@@ -122,6 +125,8 @@ struct engine_why {
 	int64_t t_ns;             /* when */
 	bool judged;
 };
+/* The group whose thresholds hold for a host, or NULL. */
+const char *engine_group_of(const struct engine *e, const struct addr *a);
 /* What was thought of the host of engine_config.why; one row for each detector. */
 size_t engine_why(const struct engine *e, const struct engine_why **out, struct talker *host, bool *seen);
 

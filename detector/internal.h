@@ -3,16 +3,18 @@
 #define DETECTOR_INTERNAL_H
 
 #include "base/prefixmap.h"
+#include "detector/areas.h"
 #include "detector/baseline.h"
 #include "detector/cover.h"
 #include "detector/engine.h"
 #include "detector/ledger.h"
 #include "detector/life.h"
 #include "detector/drawn.h"
+#include "detector/link_load.h"
 #include "detector/shard.h"
 #include "detector/watch.h"
 
-enum { SERIES_POINTS = 7200, SERVERS = 1 << 13, WHY_ROWS = 16, WORDS = 512 };
+enum { SERIES_POINTS = 7200, SERVERS = 1 << 13, WHY_ROWS = 32, WORDS = 512 };
 
 /* A curve: one ring of points from the first tick on; when it is full, points are merged two by two and
  * the width doubles, so that any length of run fits. */
@@ -47,8 +49,13 @@ struct engine {
 	struct shard_env env;
 	struct shard shard[SHARDS];
 	struct watches watches;
+	struct watches areas;       /* prefixes and links */
+	struct area_facts *facts;   /* one for each place in the pool of areas */
+	struct link_load *link_load;
 	struct book book;
 	struct detect_settings settings;
+	struct engine_group *group; /* members are not kept: places know them */
+	size_t groups_n;
 	struct engine_sink sink;
 	struct prefixmap places_map;
 	struct place *places;
@@ -103,6 +110,15 @@ void names_close_tick(struct engine *e);
 void names_take_pair(struct engine *e, const struct pair *p, bool stranger);
 /* Forgets this tick's counters. */
 void names_tick_done(struct engine *e);
+/* How long records let us wait, in seconds. */
+static inline uint32_t
+engine_report_s(const struct engine *e)
+{
+	return e->report_s[0] > e->report_s[1] ? e->report_s[0] : e->report_s[1];
+}
+
+/* curves.c: the tick's sums, and what records told of earlier ones. */
+void engine_grow_curves(struct engine *e);
 
 /* tick.c: closes the current tick and starts the next. */
 void engine_close_tick(struct engine *e);

@@ -103,16 +103,51 @@ same_name(const struct incident *i, const struct alert *a)
 	    memcmp(i->qname, a->qname, a->qname_len) == 0;
 }
 
+static bool
+eats_links(enum alert_kind k)
+{
+	return k == KIND_DNS_AMPLIFICATION_ABUSER || k == KIND_DNS_AMPLIFICATION_VICTIM || k == KIND_UDP_AMPLIFICATION_VICTIM ||
+	    k == KIND_UDP_FRAGMENT_FLOOD || k == KIND_CARPET_BOMBING;
+}
+
+/* A full link and those who fill it. */
+static bool
+fills(const struct incident *i, const struct alert *a)
+{
+	return strcmp(i->link, a->link) == 0 && a->link[0] != '\0' &&
+	    ((a->kind == KIND_LINK_SATURATION && eats_links(i->kind)) || (i->kind == KIND_LINK_SATURATION && eats_links(a->kind)));
+}
+
+/* An attack that moves on to the next prefix is the same attack: within the same /16, or /32 of IPv6. */
+static bool
+next_door(const struct book *b, const struct book_incident *inc, const struct alert *a)
+{
+	if (a->kind != KIND_CARPET_BOMBING || inc->view.kind != a->kind)
+		return false;
+	for (size_t i = 0; i < inc->view.alerts_kept; i++) {
+		const struct prefix *p = &b->alert[inc->alert[i]].alert.subject.prefix;
+		const struct prefix around = prefix_of(&p->addr, addr_is_v4(&p->addr) ? 112 : 32);
+
+		if (prefix_contains(&around, &a->subject.prefix.addr))
+			return true;
+	}
+	return false;
+}
+
 /* Do they belong together?  Same kind and service, close in time, and one thing in common. */
 static bool
-belongs(const struct book_incident *inc, const struct alert *a, uint32_t tick)
+belongs(const struct book *b, const struct book_incident *inc, const struct alert *a, uint32_t tick)
 {
 	const struct incident *i = &inc->view;
 
-	if (!inc->used || i->kind != a->kind || strcmp(i->vector, a->vector) != 0)
+	if (!inc->used || (inc->open_n == 0 && tick - inc->joined_tick > JOIN_TICKS))
 		return false;
-	if (inc->open_n == 0 && tick - inc->joined_tick > JOIN_TICKS)
+	if (fills(i, a))
+		return true;
+	if (i->kind != a->kind || strcmp(i->vector, a->vector) != 0)
 		return false;
+	if (next_door(b, inc, a))
+		return true;
 	if (strcmp(i->link, a->link) != 0 && a->link[0] != '\0' && i->link[0] != '\0')
 		return false;
 	if (same_name(i, a))
@@ -128,7 +163,7 @@ find_incident(struct book *b, const struct alert *a, uint32_t tick)
 	struct book_incident *old = NULL;
 
 	for (uint32_t i = 0; i < b->incidents_n; i++)
-		if (belongs(&b->incident[i], a, tick))
+		if (belongs(b, &b->incident[i], a, tick))
 			return &b->incident[i];
 	if (b->incidents_n < BOOK_INCIDENTS) {
 		old = &b->incident[b->incidents_n++];
@@ -145,28 +180,40 @@ find_incident(struct book *b, const struct alert *a, uint32_t tick)
 	return old;
 }
 
+/* What an incident is about. */
+static void
+incident_topic(struct incident *i, const struct alert *a)
+{
+	i->kind = a->kind;
+	i->vector = a->vector;
+	i->qname_len = a->qname_len;
+	memcpy(i->qname, a->qname, a->qname_len);
+	i->qtype = a->qtype;
+	/* clients of a zone and strangers at an open resolver are many, and what a prefix or a link draws comes from many: none of
+	 * them is the way it went */
+	i->has_through = a->peers_n > 0 && a->role != ROLE_ZONE && a->kind != KIND_OPEN_RESOLVER && a->kind != KIND_LINK_SATURATION &&
+	    !(a->role == ROLE_ABUSER && a->subject.type != SUBJECT_HOST);
+	if (i->has_through)
+		i->through = a->peers[0].addr;
+}
+
 static void
 incident_begin(struct book_incident *inc, const struct alert *a)
 {
 	struct incident *i = &inc->view;
 
+	/* the link was full before it was known who fills it */
+	if (inc->used && i->kind == KIND_LINK_SATURATION && a->kind != i->kind)
+		incident_topic(i, a);
 	if (inc->used)
 		return;
 	memset(inc, 0, sizeof(*inc));
 	inc->used = true;
 	i->id = content_id(UINT64_C(0x9ae16a3b2f90404f), a->kind, &a->subject.prefix.addr, a->vector, time_seconds(a->t_ns));
-	i->kind = a->kind;
-	i->vector = a->vector;
+	incident_topic(i, a);
 	i->first_ns = a->start_ns;
 	i->named_ns = a->t_ns;
-	i->qname_len = a->qname_len;
-	memcpy(i->qname, a->qname, a->qname_len);
-	i->qtype = a->qtype;
 	memcpy(i->link, a->link, sizeof(i->link));
-	/* clients of a zone and strangers at an open resolver are many, none of them the way it went */
-	i->has_through = a->peers_n > 0 && a->role != ROLE_ZONE && a->kind != KIND_OPEN_RESOLVER;
-	if (i->has_through)
-		i->through = a->peers[0].addr;
 	i->alert = inc->sorted;
 }
 
@@ -195,12 +242,15 @@ incident_account(struct book_incident *inc, const struct alert *before, const st
 {
 	struct incident *i = &inc->view;
 
-	i->bytes += now->bytes - before->bytes;
-	i->packets += now->packets - before->packets;
-	i->queries = changed(i->queries, now, before, EV_QUERY_PACKETS);
-	i->query_bytes = changed(i->query_bytes, now, before, EV_QUERY_BYTES);
-	i->responses = changed(i->responses, now, before, EV_RESPONSES);
-	i->bps += figure(now, EV_BPS) - figure(before, EV_BPS);
+	/* what a link carries is what its hosts account for already */
+	if (now->kind != KIND_LINK_SATURATION) {
+		i->bytes += now->bytes - before->bytes;
+		i->packets += now->packets - before->packets;
+		i->queries = changed(i->queries, now, before, EV_QUERY_PACKETS);
+		i->query_bytes = changed(i->query_bytes, now, before, EV_QUERY_BYTES);
+		i->responses = changed(i->responses, now, before, EV_RESPONSES);
+		i->bps += figure(now, EV_BPS) - figure(before, EV_BPS);
+	}
 	if (now->start_ns < i->first_ns)
 		i->first_ns = now->start_ns;
 	if (now->end_ns > i->last_ns)
@@ -272,7 +322,7 @@ refresh(struct book *b, const struct life_env *env, struct book_alert *ba, struc
 
 		incident_account(&b->incident[ba->incident], &before, &ba->alert);
 		/* the loudest at the beginning need not stay so; of many alerts the first named it */
-		if (i->alerts_n == 1 && ba->alert.peers_n > 0)
+		if (i->alerts_n == 1 && i->has_through && ba->alert.peers_n > 0)
 			i->through = ba->alert.peers[0].addr;
 	}
 }
@@ -349,6 +399,7 @@ open_alert(struct book *b, const struct life_env *env, struct watch *w, const st
 {
 	struct book_alert *ba = take_alert(b, env->tick);
 	struct book_incident *inc;
+	struct addr who;
 
 	if (ba == NULL) {
 		b->dropped++;
@@ -376,7 +427,10 @@ open_alert(struct book *b, const struct life_env *env, struct watch *w, const st
 	ba->alert.start_ns = w->first_ns != 0 ? w->first_ns : env->tick_end_ns - NS_PER_S;
 	w->life.alert = (uint32_t)(ba - b->alert) + 1;
 	refresh(b, env, ba, w, v);
-	ba->alert.id = content_id(UINT64_C(14695981039346656037), d->kind, &w->addr, ba->alert.vector,
+	who = w->addr;
+	if (w->side >= SIDE_PREFIX) /* 10.0.0.0 and 10.0.0.0/24 are two */
+		who.b[0] ^= w->side;
+	ba->alert.id = content_id(UINT64_C(14695981039346656037), d->kind, &who, ba->alert.vector,
 	    time_seconds(env->tick_end_ns));
 	inc = find_incident(b, &ba->alert, env->tick);
 	incident_begin(inc, &ba->alert);
@@ -400,11 +454,7 @@ static void
 forget_episode(struct watch *w)
 {
 	w->life.alert = 0;
-	w->first_ns = w->last_ns = w->recent_ns[0] = w->recent_ns[1] = 0;
-	w->one_flow = 0;
-	memset(&w->total, 0, sizeof(w->total));
-	memset(w->peer, 0, sizeof(w->peer));
-	memset(w->name, 0, sizeof(w->name));
+	watch_forget_episode(w);
 }
 
 static void
@@ -418,7 +468,8 @@ close_alert(struct book *b, const struct life_env *env, struct watch *w, const s
 	b->closed++;
 	if (!ba->withheld && inc->shown_n > 0)
 		inc->shown_n--;
-	inc->view.bps -= figure(&ba->alert, EV_BPS);
+	if (ba->alert.kind != KIND_LINK_SATURATION)
+		inc->view.bps -= figure(&ba->alert, EV_BPS);
 	if (inc->open_n > 0 && --inc->open_n == 0)
 		inc->view.closed_ns = env->tick_end_ns;
 	emit(b, env, ba, ALERT_CLOSED, reason);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/timefmt.h"
+#include "detector/areas.h"
 #include "detector/life.h"
 
 /* "266 kbit/s": decimal, three digits. */
@@ -190,6 +191,68 @@ question_text(const struct alert *a, char *buf, size_t n)
 	return buf;
 }
 
+/* "10.64.0.7, 10.64.0.9 and 3 others". */
+static const char *
+hosts_text(const struct alert *a, double all, char *buf, size_t size)
+{
+	char one[ADDR_TEXT];
+	size_t shown = a->peers_n < 3 ? a->peers_n : 3, at = 0;
+
+	buf[0] = '\0';
+	for (size_t i = 0; i < shown; i++)
+		at += (size_t)snprintf(buf + at, size - at, "%s%s", i == 0 ? "" : ", ", addr_text(&a->peers[i].addr, one));
+	if (all > (double)shown)
+		snprintf(buf + at, size - at, "%s%.0f other%s", shown > 0 ? " and " : "", all - (double)shown, all - (double)shown > 1 ? "s" : "");
+	return buf;
+}
+
+static void
+link_sentence(struct alert *a, const char *who)
+{
+	char load[32], capacity[32], hosts[3 * ADDR_TEXT + 40], cause[3 * ADDR_TEXT + 120] = "", when[80] = "", usual[64] = "";
+	double offenders = value(a, EV_OFFENDERS), in = value(a, EV_FULL_IN);
+
+	rate_text(value(a, EV_LINK_BPS), load);
+	rate_text((double)a->link_capacity_bps, capacity);
+	hosts_text(a, offenders, hosts, sizeof(hosts));
+	if (offenders > 0)
+		snprintf(cause, sizeof(cause), "; %.0f %% of it is caused by %s", 100 * value(a, EV_OFFENDER_SHARE), hosts);
+	if (value(a, EV_USUAL_SHARE) > 0)
+		snprintf(usual, sizeof(usual), ", usual at this hour are %.1f %%", 100 * value(a, EV_USUAL_SHARE));
+	if (in > 0)
+		snprintf(when, sizeof(when), "; full in %.0f s if it goes on like this", in);
+	snprintf(a->message, sizeof(a->message),
+	    "%s carries %s of %s (%.0f %%): %.0f %% of that are amplified answers%s; all DNS answers are "
+	    "%.0f %%%s%s", who, load, capacity, 100 * value(a, EV_LINK_LOAD), 100 * value(a, EV_AMPLIFIED_SHARE),
+	    usual, 100 * value(a, EV_DNS_SHARE), cause, when);
+}
+
+static void
+area_sentence(struct alert *a, const char *question, const char *rate)
+{
+	char hosts[3 * ADDR_TEXT + 40], who[72], behind[80] = "";
+
+	if (a->subject.type == SUBJECT_LINK)
+		snprintf(who, sizeof(who), "%s %.60s", a->kind == KIND_LINK_SATURATION ? "Link" : "link", a->subject.name);
+	else
+		prefix_text(&a->subject.prefix, who);
+	if (a->link[0] != '\0' && a->subject.type != SUBJECT_LINK)
+		snprintf(behind, sizeof(behind), " on link %s", a->link);
+	if (a->kind == KIND_LINK_SATURATION) {
+		link_sentence(a, who);
+	} else if (a->kind == KIND_CARPET_BOMBING) {
+		snprintf(a->message, sizeof(a->message),
+		    "%s is hit as a whole by %s answers it did not ask for: %.0f packets to %.0f of its hosts, none of which gets more than %.0f %%, "
+		    "%s from about %.0f sources%s", who, strcmp(a->vector, "dns") == 0 ? "DNS" : a->vector, value(a, EV_RESPONSE_PACKETS), value(a, EV_DESTINATIONS),
+		    100 * value(a, EV_LARGEST_SHARE), rate, value(a, EV_PEERS), behind);
+	} else {
+		snprintf(a->message, sizeof(a->message),
+		    "Hosts of %s draw amplified DNS answers together, each of them too slowly to stand out: %.0f in the last minutes "
+		    "(%s) by %.0f answers for %.120s, %.2fx at IP level%s", who, value(a, EV_OFFENDERS),
+		    hosts_text(a, value(a, EV_OFFENDERS), hosts, sizeof(hosts)), value(a, EV_RESPONSES), question, value(a, EV_BAF), behind);
+	}
+}
+
 static void
 sentence(struct alert *a, const struct verdict *v)
 {
@@ -204,6 +267,10 @@ sentence(struct alert *a, const struct verdict *v)
 	question_text(a, question, sizeof(question));
 	if (a->link[0] != '\0')
 		snprintf(behind, sizeof(behind), " on link %s", a->link);
+	if (a->subject.type != SUBJECT_HOST) {
+		area_sentence(a, question, rate);
+		return;
+	}
 	switch (a->kind) {
 	case KIND_DNS_AMPLIFICATION_ABUSER:
 		snprintf(a->message, sizeof(a->message),
@@ -273,7 +340,6 @@ alert_describe(struct alert *a, const struct watch *w, const struct verdict *v, 
 	enum watch_sum which = v->window_s > watch_window_s[WINDOW_LONG] ? SUM_TOTAL :
 	    v->window_s == watch_window_s[WINDOW_LONG] ? SUM_LONG : SUM_SHORT;
 
-	(void)env;
 	a->subject.type = SUBJECT_HOST;
 	a->subject.prefix = (struct prefix){w->addr, 128};
 	if (w->service == SERVICE_ZONE) {
@@ -293,6 +359,8 @@ alert_describe(struct alert *a, const struct watch *w, const struct verdict *v, 
 	}
 	if (w->service == SERVICE_EXPORTER)
 		exporter_figures(a, w);
+	else if (a->kind == KIND_LINK_SATURATION)
+		; /* area_figures knows them all */
 	else if (service_is_names(w->service))
 		names_figures(a, w, which);
 	else if (w->service == SERVICE_LEVEL)
@@ -304,7 +372,11 @@ alert_describe(struct alert *a, const struct watch *w, const struct verdict *v, 
 	top_peers(a, w);
 	names(a, w);
 	/* the traffic an alert names runs from source to destination: queries of an abuser, answers to a victim */
-	if (a->role == ROLE_ZONE) {
+	if (w->side >= SIDE_PREFIX) {
+		a->has_source = a->role == ROLE_VICTIM && a->peers_n > 0; /* the other end is no single host */
+		a->source = a->peers[0].addr;
+		area_figures(a, w, env);
+	} else if (a->role == ROLE_ZONE) {
 		a->has_source = a->peers_n > 0; /* of many clients the loudest; the zone is no address */
 		a->source = a->peers[0].addr;
 	} else if (w->side == SIDE_CLIENT && a->role == ROLE_ABUSER) {

@@ -21,6 +21,8 @@ static const struct setting table[] = {
 	    "the same answer again while it is still valid, lower 99 % bound; not asked where names are not seen"},
 };
 
+#define CLIENT_SHARE 0.2 /* docs/calibration.md: what one resolver takes of a public server's answers stays below */
+
 static bool
 names_seen(const struct watch *w)
 {
@@ -51,6 +53,9 @@ judge_window(const struct judge_env *env, const struct watch *w, const struct ce
 	    share, share, max_share);
 	s->below = true;
 	s->met = share <= max_share;
+	if (env->per_client)
+		verdict_signal(v, "client_share", "Large answers to its loudest client", "names", "%", watch_top_peer_share(w),
+		    watch_top_peer_share(w), watch_top_peer_share(w), CLIENT_SHARE);
 	if (names_seen(w))
 		verdict_signal(v, "repeat_share", "The same answer again while it is still valid", "names", "%",
 		    n > 0 ? c->repeat / n : 0, repeat.low, repeat.high, set->repeat_share);

@@ -56,7 +56,7 @@ unsigned int service_count(void);
 static inline bool
 service_is_names(uint8_t id)
 {
-	return id >= SERVICE_NAMES_FIRST && id < SERVICE_EXPORTER;
+	return id >= SERVICE_NAMES_FIRST && id <= SERVICE_ZONE;
 }
 
 #endif

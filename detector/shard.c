@@ -154,7 +154,7 @@ place_of(const struct shard_env *env, const struct addr *a)
 {
 	uint32_t i = env->places_map != NULL ? prefixmap_find(env->places_map, a) : 0;
 
-	return i != 0 ? env->places[i - 1] : (struct place){0, 0};
+	return i != 0 ? env->places[i - 1] : (struct place){0};
 }
 
 /* --- hosts ------------------------------------------------------------------------------------ */

@@ -36,6 +36,7 @@ enum host_flags {
 struct place {
 	uint16_t link; /* index + 1; 0: behind no configured link */
 	uint8_t flags; /* enum host_flags */
+	uint8_t group; /* index + 1; 0: in no group */
 };
 
 /* One host: 64 bytes, one cache line.  Counters run since the host entered the table. */

@@ -1,4 +1,4 @@
-/* Closing a tick: pairs go into watches, watches are judged, verdicts move alerts, curves grow. */
+/* Closing a tick: pairs go into watches, watches are judged, verdicts move alerts.  Curves are in curves.c. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,6 +94,15 @@ count_server(struct engine *e, const struct pair *p)
 		s->clients = s->clients_now;
 }
 
+/* What the configuration says of its address. */
+static void
+watch_place(struct watch *w, struct place place)
+{
+	w->flags = place.flags;
+	w->link = place.link;
+	w->group = place.group;
+}
+
 /* Servers with many queries get a watch of their own: service "none", fresh queries in `large`. */
 static void
 watch_floods(struct engine *e)
@@ -109,8 +118,7 @@ watch_floods(struct engine *e)
 		w = watches_get(&e->watches, e->env.seed, &s->addr, SIDE_SERVER, SERVICE_NONE, e->env.tick);
 		if (w == NULL)
 			continue;
-		w->flags = place_of(&e->env, &s->addr).flags;
-		w->link = place_of(&e->env, &s->addr).link;
+		watch_place(w, place_of(&e->env, &s->addr));
 		const struct cell c = {.queries = s->queries, .query_bytes = s->query_bytes, .answers = s->answers,
 			.large = s->fresh};
 
@@ -178,12 +186,6 @@ cover_pair(struct engine *e, const struct pair *p)
 	}
 }
 
-static uint32_t
-report_s(const struct engine *e)
-{
-	return e->report_s[0] > e->report_s[1] ? e->report_s[0] : e->report_s[1];
-}
-
 /* What an already watched client does besides belongs to its picture. */
 static void
 take_besides(struct engine *e, const struct pair *p)
@@ -191,8 +193,10 @@ take_besides(struct engine *e, const struct pair *p)
 	struct watch *w = p->crowd == CROWD_OF_CLIENTS || e->watches.used == 0 ? NULL :
 	    watches_find(&e->watches, e->env.seed, &p->client, SIDE_CLIENT, p->service);
 
-	if (w != NULL)
-		watch_take(w, p, p->crowd == CROWD_OF_SERVERS ? NULL : &p->server, 0, NULL, e->env.tick, e->env.begin_ns);
+	if (w == NULL)
+		return;
+	watch_take(w, p, p->crowd == CROWD_OF_SERVERS ? NULL : &p->server, 0, NULL, e->env.tick, e->env.begin_ns);
+	areas_take(e, w, p, p->crowd == CROWD_OF_SERVERS ? NULL : &p->server, 0, NULL);
 }
 
 static bool
@@ -205,7 +209,7 @@ static void
 take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 {
 	bool crowd_client = p->crowd == CROWD_OF_CLIENTS, crowd_server = p->crowd == CROWD_OF_SERVERS;
-	struct place client = {0, 0}, server = {0, 0};
+	struct place client = {0}, server = {0};
 	enum watch_side side;
 	const struct addr *a, *peer;
 	struct watch *w;
@@ -238,13 +242,13 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 	w = watches_get(&e->watches, e->env.seed, a, side, p->service, e->env.tick);
 	if (w == NULL)
 		return;
-	w->flags = side == SIDE_CLIENT ? client.flags : server.flags;
-	w->link = side == SIDE_CLIENT ? client.link : server.link;
+	watch_place(w, side == SIDE_CLIENT ? client : server);
 	if (p->to_ns != 0)
-		w->report_s = report_s(e);
+		w->report_s = engine_report_s(e);
 	/* peers are counted under a salt that outlives a restart, unlike the seed */
 	watch_take(w, p, peer, addr_hash(e->drawn.salt, peer != NULL ? peer : a),
 	    p->name != 0 ? &s->name[p->name - 1] : NULL, e->env.tick, e->env.begin_ns);
+	areas_take(e, w, p, peer, addr_hash(e->env.seed, peer != NULL ? peer : a), p->name != 0 ? &s->name[p->name - 1] : NULL);
 }
 
 /* Which service later fragments between two hosts belong to, where records gave them no ports: the one that the two
@@ -310,8 +314,10 @@ take_fragments(struct engine *e, const struct shard *s, const struct pair *p)
 	server = place_of(&e->env, &p->server);
 	side = engine_stranger(e, p, client, server) ? SIDE_SERVER : SIDE_CLIENT;
 	w = watches_find(&e->watches, e->env.seed, side == SIDE_CLIENT ? &p->client : &p->server, side, q.service);
-	if (w != NULL)
-		watch_take(w, &q, side == SIDE_CLIENT ? &p->server : &p->client, 0, NULL, e->env.tick, e->env.begin_ns);
+	if (w == NULL)
+		return;
+	watch_take(w, &q, side == SIDE_CLIENT ? &p->server : &p->client, 0, NULL, e->env.tick, e->env.begin_ns);
+	areas_take(e, w, &q, &p->server, 0, NULL);
 }
 
 static bool
@@ -340,167 +346,6 @@ take_pairs(struct engine *e)
 		for (uint32_t k = 0; e->shard[i].counted && k < e->shard[i].pair_n; k++)
 			if (waits(&e->shard[i].pair[k]))
 				take_fragments(e, &e->shard[i], &e->shard[i].pair[k]);
-}
-
-/* --- curves --------------------------------------------------------------------------------------- */
-
-static void
-point_add(struct series_point *s, const struct series_point *p)
-{
-	s->bytes += p->bytes;
-	s->packets += p->packets;
-	s->dns_queries += p->dns_queries;
-	s->dns_answers += p->dns_answers;
-	s->dns_answer_bytes += p->dns_answer_bytes;
-	s->amplified_first_bytes += p->amplified_first_bytes;
-	s->amplified_later_bytes += p->amplified_later_bytes;
-	s->amplified_answers += p->amplified_answers;
-	s->any_queries += p->any_queries;
-	s->fragments += p->fragments;
-	if (p->offenders > s->offenders)
-		s->offenders = p->offenders;
-	if (p->max_bytes > s->max_bytes)
-		s->max_bytes = p->max_bytes;
-}
-
-void
-curve_add(struct curve *c, int64_t second, const struct series_point *p)
-{
-	size_t i;
-
-	if (c->n == 0)
-		c->start_s = second;
-	/* the input's clock was set back, or a record began before the first one: the curve keeps its order */
-	if (second < c->start_s)
-		second = c->start_s;
-	while ((uint64_t)(second - c->start_s) / c->width_s >= SERIES_POINTS) {
-		for (i = 0; i < c->n / 2; i++) {
-			struct series_point sum = c->point[2 * i];
-
-			point_add(&sum, &c->point[2 * i + 1]);
-			c->point[i] = sum;
-		}
-		if (c->n % 2 != 0)
-			c->point[i++] = c->point[c->n - 1];
-		memset(&c->point[i], 0, (c->n - i) * sizeof(*c->point));
-		c->n = i;
-		c->width_s *= 2;
-	}
-	i = (size_t)((uint64_t)(second - c->start_s) / c->width_s);
-	if (i >= c->n)
-		c->n = i + 1;
-	point_add(&c->point[i], p);
-	/* what records tell of a second comes bit by bit */
-	if (c->width_s == 1)
-		c->point[i].max_bytes = c->point[i].bytes;
-}
-
-/* Adds a watch's tick to the curves of everything and of its link. */
-static void
-amplified(struct series_point *p, const struct watch *w, bool offender)
-{
-	const struct cell *c = &w->now;
-
-	if (w->service == SERVICE_NONE || service_is_names(w->service) || w->service >= SERVICE_LEVEL)
-		return; /* a server under queries: its few answers are not amplified, or are its clients' already */
-	p->offenders += offender && (c->large > 0 || c->answers > 0);
-	if (w->records)
-		return; /* counted in the seconds they covered */
-	if (w->service == SERVICE_DNS) {
-		uint64_t later = c->later_bytes < c->large_bytes ? c->later_bytes : 0;
-
-		p->amplified_first_bytes += c->large_bytes - later;
-		p->amplified_later_bytes += later;
-		p->amplified_answers += c->large;
-	} else if (offender) {
-		p->amplified_first_bytes += c->answer_bytes - c->later_bytes;
-		p->amplified_later_bytes += c->later_bytes;
-		p->amplified_answers += c->answers;
-	}
-}
-
-struct covered {
-	struct engine *engine;
-	size_t link;
-};
-
-static void
-on_covered(void *ctx, int64_t second, const uint64_t gain[COVER_FIELDS])
-{
-	const struct covered *c = ctx;
-	struct series_point p = {
-		.bytes = gain[COVER_BYTES], .packets = gain[COVER_PACKETS], .dns_queries = gain[COVER_QUERIES],
-		.dns_answers = gain[COVER_ANSWERS], .dns_answer_bytes = gain[COVER_ANSWER_BYTES],
-		.amplified_first_bytes = gain[COVER_FIRST], .amplified_later_bytes = gain[COVER_LATER],
-		.amplified_answers = gain[COVER_LARGE], .max_bytes = gain[COVER_BYTES],
-	};
-
-	curve_add(&c->engine->curve[c->link], second, &p);
-}
-
-static void
-grow_curves(struct engine *e)
-{
-	struct series_point all = {0};
-	int64_t second = e->tick0_s + e->env.tick;
-
-	struct tick_sums sum = {0};
-
-	for (int i = 0; i < SHARDS; i++) {
-		const struct tick_sums *s = &e->shard[i].sums;
-
-		sum.bytes += s->bytes;
-		sum.packets += s->packets;
-		sum.dns_queries += s->dns_queries;
-		sum.dns_answers += s->dns_answers;
-		sum.dns_answer_bytes += s->dns_answer_bytes;
-		sum.record_bytes += s->record_bytes;
-		sum.record_packets += s->record_packets;
-		sum.record_queries += s->record_queries;
-		sum.record_answers += s->record_answers;
-		sum.record_answer_bytes += s->record_answer_bytes;
-		all.any_queries += s->any_queries;
-		all.fragments += s->fragments;
-	}
-	if (sum.dns_queries > 0)
-		e->last_query_tick = e->env.tick;
-	e->stats.packets += sum.packets;
-	e->stats.bytes += sum.bytes;
-	e->stats.dns_queries += sum.dns_queries;
-	e->stats.dns_responses += sum.dns_answers;
-	e->stats.fragments += all.fragments;
-	/* what records told of is in the curves already, in its own seconds */
-	all.bytes = sum.bytes - sum.record_bytes;
-	all.packets = sum.packets - sum.record_packets;
-	all.dns_queries = sum.dns_queries - sum.record_queries;
-	all.dns_answers = sum.dns_answers - sum.record_answers;
-	all.dns_answer_bytes = sum.dns_answer_bytes - sum.record_answer_bytes;
-	all.max_bytes = all.bytes;
-	for (size_t l = 0; l <= e->links_n && e->cover[l] != NULL; l++)
-		cover_tell(e->cover[l], second, on_covered, &(struct covered){e, l});
-	for (size_t l = 1; l <= e->links_n; l++) {
-		struct series_point p = e->link_dns[l];
-
-		e->link_dns[l] = (struct series_point){0};
-		for (int i = 0; i < SHARDS; i++)
-			p.bytes += e->shard[i].link_down[l];
-		p.max_bytes = p.bytes;
-		e->link_bps[l - 1] = p.bytes * 8;
-		for (uint32_t i = 0; i < e->watches.used; i++) {
-			const struct watch *w = &e->watches.pool[e->watches.order[i]];
-
-			if (w->link == l && w->touched == e->env.tick && w->side == SIDE_CLIENT)
-				amplified(&p, w, w->life.alert != 0);
-		}
-		curve_add(&e->curve[l], second, &p);
-	}
-	for (uint32_t i = 0; i < e->watches.used; i++) {
-		const struct watch *w = &e->watches.pool[e->watches.order[i]];
-
-		if (w->touched == e->env.tick)
-			amplified(&all, w, w->life.alert != 0);
-	}
-	curve_add(&e->curve[0], second, &all);
 }
 
 /* --- judging ---------------------------------------------------------------------------------------- */
@@ -535,18 +380,22 @@ keep_why(struct engine *e, const struct detector *d, const struct verdict *v)
 
 /* The verdict that counts for a watch: that of its open alert's kind, else of the first hot detector. */
 static bool
-judge(struct engine *e, const struct judge_env *env, struct watch *w, struct judged *out)
+judge(struct engine *e, const struct judge_env *env, const struct detector *const *table, struct watch *w, struct judged *out)
 {
 	int kind = w->life.alert != 0 ? (int)e->book.alert[w->life.alert - 1].alert.kind : -1;
 	bool why = e->why_on && addr_equal(&w->addr, &e->why), found = false;
 
-	for (size_t i = 0; detectors[i] != NULL; i++) {
-		const struct detector *d = detectors[i];
+	for (size_t i = 0; table[i] != NULL; i++) {
+		const struct detector *d = table[i];
 		struct verdict v = {0};
 
 		if (!applies(d, w) || (kind >= 0 && (int)d->kind != kind && !why))
 			continue;
 		d->judge(env, w, &v);
+		if (env->carpet && w->life.alert == 0 && v.role == ROLE_VICTIM) {
+			v.heat = HEAT_COLD;
+			v.note = "part of an attack on its whole prefix, which has an alert of its own";
+		}
 		if (why)
 			keep_why(e, d, &v);
 		if (!found && (kind >= 0 ? (int)d->kind == kind : v.heat == HEAT_HOT)) {
@@ -563,6 +412,9 @@ by_address(const void *a, const void *b)
 	const struct watch *x = ((const struct judged *)a)->watch, *y = ((const struct judged *)b)->watch;
 	int c = addr_cmp(&x->addr, &y->addr);
 
+	/* hosts first: what they are named for says what their link or prefix suffers from */
+	if ((x->side >= SIDE_PREFIX) != (y->side >= SIDE_PREFIX))
+		return x->side >= SIDE_PREFIX ? 1 : -1;
 	if (c != 0)
 		return c;
 	return x->side != y->side ? x->side - y->side : x->service - y->service;
@@ -604,25 +456,79 @@ judge_env(const struct engine *e)
 		.queries_seen = e->last_query_tick != 0 && e->env.tick - e->last_query_tick <= 300};
 }
 
+/* The same with the thresholds of the watch's group, or what its hosts say together. */
+static struct judge_env
+judge_env_of(const struct engine *e, const struct judge_env *all, const struct watch *w)
+{
+	struct judge_env env = *all;
+
+	if (w->side >= SIDE_PREFIX) {
+		env.facts = &e->facts[w - e->areas.pool];
+		env.load = w->side == SIDE_LINK ? &e->link_load[w->link - 1] : NULL;
+		return env;
+	}
+	const struct watch *prefix = areas_prefix_of(e, w);
+
+	env.carpet = prefix != NULL && e->facts[prefix - e->areas.pool].carpet;
+	if (w->group != 0) {
+		env.settings = &e->group[w->group - 1].settings;
+		env.per_client = e->group[w->group - 1].kind == GROUP_AUTHORITATIVE;
+	}
+	return env;
+}
+
+static void
+close_watches(struct watches *w, uint32_t tick)
+{
+	for (uint32_t i = 0; i < w->used; i++)
+		watch_close_tick(&w->pool[w->order[i]], tick);
+}
+
+/* Prefixes and links before hosts: what is named of a prefix is not named again of its hosts. */
+static size_t
+judge_areas(struct engine *e, const struct judge_env *all)
+{
+	size_t n = 0;
+
+	areas_gather(e);
+	for (uint32_t i = 0; i < e->areas.used; i++) {
+		struct watch *w = &e->areas.pool[e->areas.order[i]];
+		const struct judge_env env = judge_env_of(e, all, w);
+		struct area_facts *f = &e->facts[e->areas.order[i]];
+
+		if (!f->made || !judge(e, &env, area_detectors, w, &e->judged[n]))
+			continue;
+		f->carpet = e->judged[n].detector == &detector_carpet &&
+		    (w->life.alert != 0 || e->judged[n].verdict.heat == HEAT_HOT);
+		n++;
+	}
+	return n;
+}
+
 static void
 judge_all(struct engine *e)
 {
-	struct judge_env env = judge_env(e);
+	struct judge_env all = judge_env(e), env = all;
 	struct life_env life = life_env(e, &env);
-	size_t n = 0;
+	size_t n;
 
+	close_watches(&e->watches, e->env.tick);
+	close_watches(&e->areas, e->env.tick);
+	n = judge_areas(e, &all);
 	for (uint32_t i = 0; i < e->watches.used; i++) {
 		struct watch *w = &e->watches.pool[e->watches.order[i]];
 
-		watch_close_tick(w, e->env.tick);
-		if ((w->touched == e->env.tick || w->life.alert != 0 || watch_in_grace(w, e->env.tick)) &&
-		    judge(e, &env, w, &e->judged[n]))
-			n++;
+		if (w->touched != e->env.tick && w->life.alert == 0 && !watch_in_grace(w, e->env.tick))
+			continue;
+		env = judge_env_of(e, &all, w);
+		n += judge(e, &env, detectors, w, &e->judged[n]);
 	}
 	if (n > 1)
 		qsort(e->judged, n, sizeof(*e->judged), by_address);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		env = judge_env_of(e, &all, e->judged[i].watch);
 		life_step(&e->book, &life, e->judged[i].watch, e->judged[i].detector, &e->judged[i].verdict);
+	}
 	life_storm(&e->book, &life);
 	emit_queue(e);
 }
@@ -640,6 +546,14 @@ drop_quiet(struct engine *e)
 		if (w->life.alert == 0 && e->env.tick - w->last_tick > (w->total.repeat > 0 ? W60 * 60 : W10 * 10))
 			watches_free(&e->watches, w);
 	}
+	for (uint32_t i = e->areas.used; i-- > 0;) {
+		struct watch *w = &e->areas.pool[e->areas.order[i]];
+
+		if (w->life.alert == 0 && e->env.tick - w->touched > W60 * 60)
+			watches_free(&e->areas, w);
+		else if (w->life.alert == 0 && e->env.tick % AREA_ROTATE_S == 0)
+			watch_forget_episode(w);
+	}
 }
 
 void
@@ -649,7 +563,7 @@ engine_close_tick(struct engine *e)
 	names_close_tick(e);
 	watch_floods(e);
 	engine_levels(e);
-	grow_curves(e);
+	engine_grow_curves(e);
 	judge_all(e);
 	drop_quiet(e);
 	for (int i = 0; i < SHARDS; i++)
@@ -669,6 +583,15 @@ by_watch_address(const void *a, const void *b)
 	return by_address(&jx, &jy);
 }
 
+static size_t
+open_ones(const struct watches *w, struct watch **list, size_t n)
+{
+	for (uint32_t i = 0; i < w->used; i++)
+		if (w->pool[w->order[i]].life.alert != 0)
+			list[n++] = &w->pool[w->order[i]];
+	return n;
+}
+
 void
 engine_pause(struct engine *e)
 {
@@ -679,7 +602,7 @@ engine_pause(struct engine *e)
 void
 engine_finish(struct engine *e)
 {
-	struct judge_env env;
+	struct judge_env all, env;
 	struct life_env life;
 	struct watch **list;
 	size_t n = 0;
@@ -690,18 +613,19 @@ engine_finish(struct engine *e)
 	/* at the end nothing comes that could still explain it */
 	while (watches_in_grace(&e->watches, e->env.tick))
 		engine_close_tick(e);
-	env = judge_env(e);
+	all = env = judge_env(e);
 	life = life_env(e, &env);
 	life.tick_end_ns -= NS_PER_S; /* the tick just closed is the last one */
-	list = calloc(e->watches.used + 1, sizeof(*list));
+	list = calloc(e->watches.used + e->areas.used + 1, sizeof(*list));
 	if (list == NULL)
 		return;
-	for (uint32_t i = 0; i < e->watches.used; i++)
-		if (e->watches.pool[e->watches.order[i]].life.alert != 0)
-			list[n++] = &e->watches.pool[e->watches.order[i]];
+	n = open_ones(&e->watches, list, n);
+	n = open_ones(&e->areas, list, n);
 	qsort(list, n, sizeof(*list), by_watch_address);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		env = judge_env_of(e, &all, list[i]);
 		life_finish(&e->book, &life, list[i]);
+	}
 	emit_queue(e);
 	free(list);
 }

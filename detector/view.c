@@ -274,6 +274,14 @@ engine_query_log(const struct engine *e, struct logged_query *out, size_t max)
 	return n;
 }
 
+const char *
+engine_group_of(const struct engine *e, const struct addr *a)
+{
+	uint8_t group = place_of(&e->env, a).group;
+
+	return group != 0 ? e->group[group - 1].name : NULL;
+}
+
 size_t
 engine_why(const struct engine *e, const struct engine_why **out, struct talker *host, bool *seen)
 {

@@ -283,6 +283,17 @@ activity(const struct watch *w, const struct cell *c)
 	return w->service == SERVICE_DNS ? c->large : w->service == SERVICE_NONE ? c->queries : c->answers;
 }
 
+/* What counts for the slow ones.  People together draw large answers all the time: of them only those that are odd. */
+static uint32_t
+slow_count(const struct watch *w, const struct cell *c)
+{
+	uint32_t any = c->any_queries < c->large ? c->any_queries : c->large;
+
+	if (w->side < SIDE_PREFIX || w->counted)
+		return activity(w, c);
+	return any > c->repeat ? any : c->repeat;
+}
+
 /* Adds a part that covers `seconds` to a slot and its window's sum. */
 static void
 slot_add(const struct watch *w, struct cell *slot, struct cell *sum, struct cell part, uint32_t seconds, uint32_t most)
@@ -349,7 +360,7 @@ spread_windows(const struct spread *s, uint32_t tick)
 		struct cell part = spread_part(s, begin, begin + 60000, &seconds);
 
 		if (seconds > 0)
-			w->w60[(tick / 60 - k) % W60] += activity(w, &part);
+			w->w60[(tick / 60 - k) % W60] += slow_count(w, &part);
 	}
 }
 
@@ -503,13 +514,23 @@ watch_close_tick(struct watch *w, uint32_t tick)
 	cell_add(&w->sum[WINDOW_LONG], &w->now);
 	if (tick % 60 == 0)
 		w->w60[tick / 60 % W60] = 0;
-	w->w60[tick / 60 % W60] += w->service == SERVICE_DNS ? w->now.large : w->now.answers;
+	w->w60[tick / 60 % W60] += slow_count(w, &w->now);
 	if (active && w->total.ticks == 0)
 		w->first_tick = tick;
 	if (active)
 		w->last_tick = tick;
 	cell_add(&w->total, &w->now);
 	w->now = zero;
+}
+
+void
+watch_forget_episode(struct watch *w)
+{
+	w->first_ns = w->last_ns = w->recent_ns[0] = w->recent_ns[1] = 0;
+	w->one_flow = 0;
+	memset(&w->total, 0, sizeof(w->total));
+	memset(w->peer, 0, sizeof(w->peer));
+	memset(w->name, 0, sizeof(w->name));
 }
 
 double
@@ -527,6 +548,18 @@ watch_top_name_share(const struct watch *w)
 		if (w->name[i].count > top)
 			top = w->name[i].count;
 	return w->total.large > 0 ? (double)top / w->total.large : 0;
+}
+
+double
+watch_top_peer_share(const struct watch *w)
+{
+	uint64_t top = 0, least = UINT64_MAX;
+
+	for (int i = 0; i < WATCH_PEERS; i++) {
+		top = w->peer[i].answers > top ? w->peer[i].answers : top;
+		least = w->peer[i].answers < least ? w->peer[i].answers : least;
+	}
+	return w->total.large > 0 ? (double)(top - least) / w->total.large : 0;
 }
 
 void

@@ -32,7 +32,7 @@ void cell_add(struct cell *sum, const struct cell *x);
 enum { W1 = 10, W10 = 30, W60 = 60 };
 enum { WATCH_PEERS = 8, WATCH_NAMES = 3 };
 
-enum watch_side { SIDE_CLIENT, SIDE_SERVER };
+enum watch_side { SIDE_CLIENT, SIDE_SERVER, SIDE_PREFIX, SIDE_LINK }; /* the last two: areas.h */
 
 struct watch_peer {
 	struct addr addr;
@@ -88,6 +88,7 @@ struct watch {
 	struct addr addr;
 	uint8_t side, service;
 	uint8_t flags;       /* enum host_flags of the address */
+	uint8_t group;       /* index + 1; 0: none */
 	uint16_t link;
 	bool records;        /* fed by flow records: its curves come from what they cover */
 	bool counted;        /* see struct pair; watch_cell makes up for it */
@@ -105,7 +106,7 @@ struct watch {
 	uint32_t touched;    /* tick in which `now` was last written */
 	struct cell now;     /* the current tick */
 	struct cell w1[W1], w10[W10];
-	uint32_t w60[W60];   /* amplified answers a minute, for the slow ones */
+	uint32_t w60[W60];   /* amplified answers a minute, for the slow ones; of an area only the odd ones */
 	struct cell sum[WATCH_WINDOWS];
 	struct cell total;   /* since the current episode began */
 	struct hll peers[2]; /* two generations of 60 s */
@@ -162,11 +163,16 @@ double watch_top_name_share(const struct watch *w);
 void watch_take_peer(struct watch *w, const struct addr *peer, uint64_t answers, uint64_t bytes);
 /* The only name of a watch is this one; counted `count` times more. */
 void watch_set_name(struct watch *w, const uint8_t *wire, size_t len, uint16_t qtype, uint64_t count);
+/* Share of the loudest peer among the large answers of the episode, at least (Space-Saving's lower bound). */
+double watch_top_peer_share(const struct watch *w);
+
 /* Adds a pair's tick to the watch of one of its ends. */
 void watch_take(struct watch *w, const struct pair *p, const struct addr *peer, uint64_t peer_hash,
     const struct name_slot *name, uint32_t tick, int64_t begin_ns);
 /* Closes the tick: moves `now` into the windows and brings the sums up to date. */
 void watch_close_tick(struct watch *w, uint32_t tick);
+/* Peers, names and counts since the episode began start anew; the windows stay. */
+void watch_forget_episode(struct watch *w);
 /* A stretch of time was skipped: the minutes before it are no longer the last hour's. */
 void watches_skip_time(struct watches *w);
 /* Minutes of the last hour in which it was active. */

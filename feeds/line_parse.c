@@ -23,6 +23,8 @@ static const char *const signal_names[] = {
 	"address_share", "day_bytes", "day_hours", "distinct_share", "failing", "failing_rate", "failing_share", "hour_bytes", "name_length", "new_share", "over_usual", "rare_share", "recursive_answers", "strangers", "zones",
 	"clock_offset", "flow_answers", "lost_share", "record_share", "repaired_share", "sampling_changed", "undecoded",
 	"group_multiple", "history", "lasting", "multiple", "ordinary_rate", "packets_multiple", "sent_packets", "sent_rate",
+	"client_share", "slow_sum", "above_usual", "amplified_share", "any_share", "destinations", "full_in", "hosts", "largest_share", "load",
+	"per_host", "prefix_answers",
 };
 
 /* As the detectors put them; what is not here is called by its signal's name. */
@@ -89,6 +91,18 @@ static const char *const labels[] = {
 	"Packets sent",
 	"Packets sent, against what is ordinary for it",
 	"Rate sent",
+	"Large answers minute after minute, beyond one in three",
+	"Large answers to its loudest client",
+	"Amplified answers among all that it carries",
+	"And above what is usual at this hour",
+	"ANY among the large answers",
+	"Answers to the whole prefix",
+	"Hosts of the prefix that are hit",
+	"Hosts that draw them, in 5 minutes",
+	"Large answers of each in 5 minutes: none stands out",
+	"Share of the link's capacity",
+	"Share of the loudest of them",
+	"Time until it is full, by its trend",
 };
 
 static const char *const natures[] = {"other", "size", "rate", "persistence", "mismatch", "names"};

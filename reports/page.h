@@ -147,6 +147,7 @@ struct why_input {
 	struct addr host;
 	struct report_geo geo;       /* country "" and asn 0: unknown */
 	const char *role;            /* "customer", "resolver"; NULL */
+	const char *group;           /* whose thresholds hold; NULL: everybody's */
 	int64_t first_ns, last_ns;   /* of the traffic looked at */
 	uint64_t packets_in, packets_out, bytes_in, bytes_out;
 	bool seen;                   /* false: no packet of this host */

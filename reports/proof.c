@@ -51,6 +51,7 @@ void
 section_why(struct buf *b, const struct story *s)
 {
 	const struct alert *a = s->lead;
+	char prefix[PREFIX_TEXT];
 	size_t met = 0;
 
 	if (a == NULL || a->signals_n == 0)
@@ -60,6 +61,8 @@ section_why(struct buf *b, const struct story *s)
 	buf_str(b, "<h2>Why damp says so</h2><p class=sub>");
 	if (a->subject.type == SUBJECT_HOST)
 		text_addr(b, &a->subject.prefix.addr);
+	else if (a->subject.type == SUBJECT_PREFIX)
+		text_html(b, prefix_text(&a->subject.prefix, prefix));
 	else
 		text_html(b, a->subject.name);
 	buf_printf(b, "%s. An alert needs two signals of different nature; %zu of %zu were met, over %" PRIu32 " s.</p>",

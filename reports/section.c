@@ -47,7 +47,10 @@ figure_who(struct buf *b, const struct story *s)
 	size_t shown = 0;
 
 	text_count(&who, s->hosts);
-	figure_open(b, "Who", buf_text(&who), s->hosts == 1 ? "host" : "hosts");
+	bool prefixes = s->lead != NULL && s->lead->subject.type == SUBJECT_PREFIX, links = s->inc->kind == KIND_LINK_SATURATION;
+
+	figure_open(b, "Who", buf_text(&who), s->hosts == 1 ? prefixes ? "prefix" : links ? "link" : "host" :
+	    prefixes ? "prefixes" : links ? "links" : "hosts");
 	buf_done(&who);
 	if (s->hosts == 1 && s->lead != NULL && s->lead->subject.type == SUBJECT_HOST)
 		text_addr(b, &s->lead->subject.prefix.addr);

@@ -15,6 +15,10 @@ subject_text(const struct alert *a, struct buf *b)
 	switch (a->subject.type) {
 	case SUBJECT_HOST: buf_str(b, addr_text(&a->subject.prefix.addr, tmp)); break;
 	case SUBJECT_PREFIX: buf_str(b, prefix_text(&a->subject.prefix, tmp)); break;
+	case SUBJECT_LINK:
+		buf_str(b, "link ");
+		text_plain(b, a->subject.name, true);
+		break;
 	default: text_plain(b, a->subject.name, true); break;
 	}
 }
@@ -46,7 +50,7 @@ headline_abuser(const struct story *s, struct buf *rest)
 	static const char *const draw[4] = {"draws", "draw", "drew", "drew"};
 	bool full = s->on_link && s->series->capacity_bps > 0 && s->total_bps >= .95 * (double)s->series->capacity_bps;
 
-	if (s->link[0] != '\0')
+	if (s->link[0] != '\0' && (s->lead == NULL || s->lead->subject.type != SUBJECT_LINK))
 		buf_printf(rest, " behind %s", s->link);
 	if (full)
 		buf_printf(rest, " %s the link with amplified DNS answers", verb(s, fill));
@@ -112,6 +116,14 @@ story_headline(const struct story *s, struct buf *who, struct buf *rest)
 			buf_printf(rest, " of %s answers", s->vector);
 		break;
 	case KIND_DNS_QUERY_FLOOD: headline_flood(s, rest); break;
+	case KIND_CARPET_BOMBING:
+		crowd = "prefixes";
+		buf_printf(rest, " %s hit as a whole by amplified %s answers", verb(s, be), s->vector);
+		break;
+	case KIND_LINK_SATURATION:
+		crowd = "links";
+		buf_printf(rest, " %s filled by amplified answers", verb(s, be));
+		break;
 	case KIND_EXPORTER_HEALTH:
 		crowd = "flow exporters";
 		buf_printf(rest, " %s degraded figures", s->inc->closed_ns != 0 ? "sent" : s->hosts == 1 ? "sends" : "send");
@@ -221,6 +233,8 @@ deed(const struct story *s, struct buf *b)
 	case KIND_DNS_TUNNEL:
 	case KIND_OPEN_RESOLVER:
 	case KIND_TRAFFIC_ANOMALY:
+	case KIND_CARPET_BOMBING:
+	case KIND_LINK_SATURATION:
 	case KIND_EXPORTER_HEALTH:
 		if (s->lead != NULL)
 			buf_printf(b, " %s.", s->lead->message);
@@ -260,6 +274,7 @@ moral(const struct story *s, struct buf *b)
 			buf_str(b, " Somebody else asked in its name.");
 		}
 		break;
+	case KIND_CARPET_BOMBING: buf_str(b, " Somebody else asked in the names of its hosts."); break;
 	case KIND_DNS_AMPLIFICATION_REFLECTOR:
 	case KIND_UDP_AMPLIFICATION_REFLECTOR:
 		buf_str(b, " The senders' addresses are most likely forged: those who get the answers did not ask.");

@@ -129,7 +129,7 @@ read_subjects(struct story *s)
 	}
 	/* the alerts that were not kept are of the crowd's kind */
 	s->hosts = same + (inc->alerts_n > inc->alerts_kept ? inc->alerts_n - inc->alerts_kept : 0);
-	s->ours = s->lead != NULL && s->lead->subject.type == SUBJECT_HOST &&
+	s->ours = s->lead != NULL && (s->lead->subject.type == SUBJECT_HOST || s->lead->subject.type == SUBJECT_PREFIX) &&
 	          story_is_ours(s->in, &s->lead->subject.prefix.addr);
 	s->own_resolver = inc->has_through &&
 	                  (is_resolver(s->in, &inc->through) || (s->in->resolvers_n == 0 && story_is_ours(s->in, &inc->through)));
@@ -226,7 +226,7 @@ bool
 story_is_victim(const struct story *s)
 {
 	return s->inc->kind == KIND_DNS_AMPLIFICATION_VICTIM || s->inc->kind == KIND_UDP_AMPLIFICATION_VICTIM ||
-	       s->inc->kind == KIND_UDP_FRAGMENT_FLOOD;
+	       s->inc->kind == KIND_UDP_FRAGMENT_FLOOD || s->inc->kind == KIND_CARPET_BOMBING;
 }
 
 void

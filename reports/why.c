@@ -136,6 +136,8 @@ why_text(struct buf *out, const struct why_input *in, const struct summary_optio
 	lines_words(&l, INK_STRONG, addr_text(&in->host, tmp));
 	if (in->role != NULL)
 		lines_wordsf(&l, INK_PLAIN, ", %s", in->role);
+	if (in->group != NULL)
+		lines_wordsf(&l, INK_PLAIN, ", judged by the thresholds of group %s", in->group);
 	if (in->geo.country[0] != '\0')
 		lines_wordsf(&l, INK_PLAIN, ", %s", text_country(in->geo.country));
 	if (in->geo.asn != 0)

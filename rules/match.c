@@ -101,7 +101,7 @@ add_alert(struct rule_plan *p, const struct alert *a)
 	switch (a->kind) {
 	case KIND_DNS_AMPLIFICATION_ABUSER:
 	case KIND_DNS_AMPLIFICATION_REFLECTOR:
-	case KIND_DNS_QUERY_FLOOD:
+	case KIND_DNS_QUERY_FLOOD: /* the name is what matters: hosts of a prefix or link that ask together are met by it */
 		add_match(p, a);
 		return;
 	case KIND_DNS_AMPLIFICATION_VICTIM:
@@ -133,6 +133,12 @@ add_alert(struct rule_plan *p, const struct alert *a)
 		return;
 	case KIND_UDP_FRAGMENT_FLOOD:
 		add_guard(p, GUARD_FRAGMENTS, a, 0);
+		return;
+	case KIND_LINK_SATURATION:
+		blind(p, "a full link has nothing to match: what fills it has alerts of its own");
+		return;
+	case KIND_CARPET_BOMBING:
+		blind(p, "a whole prefix is hit: ask upstream to filter towards it");
 		return;
 	default:
 		blind(p, "no packet filter rule helps against this kind");

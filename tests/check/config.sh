@@ -44,6 +44,31 @@ refused "every problem of a file, each with its line" "$dir/several.conf" \
 	"$dir/several.conf:2:" "did you mean networks?" "$dir/several.conf:3:" "the prefix is 10.64.0.0/23" "$dir/several.conf:4:"
 printf 'links:\n- {name: a, prefixes: 10.0.0.0/8}\n- {name: b, prefixes: 10.1.0.0/16}\n' >"$dir/overlap.conf"
 refused "overlapping links, both lines" "$dir/overlap.conf" "$dir/overlap.conf:3:" "in line 2"
+printf 'groups:\n- {name: a, members: 10.0.0.0/8}\n- {name: b, members: [10.1.0.0/16, 10.2.3.5/24]}\n' >"$dir/members.conf"
+refused "overlapping and mistyped members, both lines" "$dir/members.conf" "$dir/members.conf:3:" "in line 2" "the prefix is 10.2.3.0/24"
+printf 'groups:\n- name: mail\n  subscribers: 20\n  members: 10.0.0.1\n' >"$dir/subscribers.conf"
+refused "subscribers of mail servers" "$dir/subscribers.conf" "$dir/subscribers.conf:3:" "only a group of kind cgnat has subscribers"
+cat >"$dir/never.conf" <<'Y'
+links: [{name: slow, prefixes: 10.0.0.0/24, down: 1Mbit}]
+groups:
+  - name: far
+    members: 10.0.0.7
+    thresholds:
+      dns-amplification-abuser:
+        min-repeats: 2000
+        repeat-share: 100%
+Y
+refused "thresholds that nothing can reach" "$dir/never.conf" "$dir/never.conf:7:" "10 s of the link hold 1250 answers of 1000 bytes" \
+	"$dir/never.conf:8:" "the lower bound of a share does not come to 1"
+cat >"$dir/groups.conf" <<'Y'
+groups:
+  - {name: cgnat, members: 100.64.0.0/24, subscribers: 10}
+  - {name: mail, members: 10.0.0.25, thresholds: {dns-amplification-abuser: {any-rate: 7/s}}}
+Y
+out=$("$DAMP" check-config "$dir/groups.conf" 2>&1); rc=$?
+if [ $rc = 0 ] && grep -q 'any-rate: 50/s' <<<"$out" && grep -qE '^ +"any-rate": 7/s' <<<"$out" && grep -q 'min-repeats: 20 ' <<<"$out" &&
+	grep -q 'any-rate: 5/s' <<<"$out" && ! grep -qi warning <<<"$out"
+then ok "what holds for each group, and for everybody"; else not_ok "settings of groups" "exit $rc" "$out"; fi
 printf 'detectors:\n  dns-amplification-abusr:\n    nonsense: 1\n' >"$dir/kind.conf"
 refused "an unknown kind" "$dir/kind.conf" "$dir/kind.conf:3:" "dns-amplification-abuser"
 printf 'policy:\n\tttl: 1h\n' >"$dir/tab.conf"

@@ -26,6 +26,10 @@ END
 golden() {
 	local name=$1 capture=$2 want=$here/golden/${1%_bare}.expected # configured or not, the same
 	shift 2
+	if [ "$name" != "${name%_bare}" ]; then # but for the links, which nobody can know then
+		grep -v ' link-saturation ' "$want" >"$dir/bare.expected"
+		want=$dir/bare.expected
+	fi
 	if "$damp" replay -q "$@" --alerts "$dir/alerts" "$capture" >"$dir/log" 2>&1 && normal "$dir/alerts" >"$dir/got" 2>>"$dir/log"; then
 		[ -n "${UPDATE:-}" ] && cp "$dir/got" "$want"
 		if [ -f "$want" ] && diff -u "$want" "$dir/got" >>"$dir/log"; then echo "ok golden_$name"; return; fi

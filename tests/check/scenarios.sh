@@ -6,7 +6,8 @@ set -u
 damp=${DAMP:-build/damp} gen=${GEN:-build/damp-gen} here=$(dirname "$0")
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-known=(--networks 10.64.0.0/23,2001:db8:64::/64 --resolvers 10.53.0.53,2001:db8:53::53)
+known=(--networks 10.64.0.0/20,2001:db8:64::/48 --resolvers 10.53.0.53,2001:db8:53::53)
+link() { printf 'links: [{name: metro-3, prefixes: [10.64.0.0/23, "2001:db8:64::/64"], down: %s}]\n' "$1" >"$dir/link.conf"; }
 ordinary="benign clients=80 clients6=20 web=0.002 quic=0.001 mail=1"
 abuser=dns-amplification-abuser victim=dns-amplification-victim udp=udp-amplification-victim
 
@@ -16,9 +17,11 @@ run() {
 	shift 4
 	"$gen" --seed "${SEED:-7}" --duration "$duration" --snaplen 200 --labels "$dir/labels" -o "$dir/c.pcap" "$@" 2>"$dir/log" ||
 		{ cat "$dir/log"; echo "not ok scenario_$name"; return; }
+	[ -n "${more:-}" ] && cat "$more" >>"$dir/labels"
 	for mode in bare known; do
 		local args=()
 		[ $mode = known ] && args=("${known[@]}")
+		[ -n "${conf:-}" ] && args+=(-c "$conf")
 		if "$damp" replay -q "${args[@]}" --alerts "$dir/alerts" "$dir/c.pcap" >"$dir/log" 2>&1 &&
 			python3 "$here/compare_alerts.py" "$dir/alerts" "$dir/labels" "$required" "$allowed" >>"$dir/log"
 		then echo "ok scenario_${name}_$mode"
@@ -62,4 +65,35 @@ run tunnel_slow      86400 dns-tunnel - benign clients=2 clients6=0 web=0 quic=0
 run strangers           60 open-resolver - $ordinary + strangers
 run public_server       60 - - $ordinary + strangers authoritative=yes rate=5
 run lookalikes         300 - - $ordinary + lookalikes
+# spread over a prefix, so that no host of it stands out; and moving on to the next
+carpet=carpet-bombing
+run carpet              40 $carpet - $ordinary + reflection spread=10.64.1.0/24 rate=300 start=5
+run carpet_slow         40 $carpet - $ordinary + reflection spread=10.64.1.0/24 rate=50 start=5
+run carpet_few          30 $carpet - $ordinary + reflection spread=10.64.1.0/24 targets=40 rate=2000 start=5
+run carpet_v6           30 $carpet - $ordinary + reflection spread=2001:db8:64::/48 rate=300 start=5
+run carpet_ntp          30 $carpet - $ordinary + amp vector=ntp spread=10.64.1.0/24 pps=1000 start=5
+run carpet_moves        90 $carpet - $ordinary + reflection spread=10.64.2.0/24 rate=300 move=25
+incidents=$(python3 -c 'import json, sys; print(len({json.loads(l)["damp"]["incident"] for l in open(sys.argv[1])}))' "$dir/alerts")
+if [ "$incidents" = 1 ]; then echo "ok scenario_carpet_moves_is_one_incident"; else echo "not ok scenario_carpet_moves_is_one_incident: $incidents"; fi
+
+# many hosts behind one link or in one prefix, each of which asks once in ten minutes
+quiet="benign clients=80 clients6=20 web=0.0005 quic=0.0002 mail=1"
+link 50Mbit
+conf=$dir/link.conf run together_link 1500 $abuser - $quiet + infected hosts=50 rate=0.00167 start=200 arrival=poisson together=metro-3
+run together_prefix   1500 $abuser - $quiet + infected hosts=50 net=10.64.1.0/24 rate=0.00167 start=200 arrival=poisson together=10.64.1.0/24
+
+# a link that abuse fills, beside its abusers; and one that people fill
+full="$ordinary + infected hosts=37 hosts6=4 rate=1-7 start=10 stop=90 stagger=5"
+link 5Mbit
+printf 'link-saturation\tmetro-3\n' >"$dir/saturated"
+conf=$dir/link.conf more=$dir/saturated run full_link 120 $abuser,link-saturation - $full
+incidents=$(python3 -c 'import json, sys; print(len({json.loads(l)["damp"]["incident"] for l in open(sys.argv[1])}))' "$dir/alerts")
+if [ "$incidents" = 1 ]; then echo "ok scenario_full_link_is_one_incident"; else echo "not ok scenario_full_link_is_one_incident: $incidents"; fi
+link 200Mbit
+conf=$dir/link.conf run free_link 60 $abuser - $full
+link 5Mbit
+conf=$dir/link.conf run busy_link 120 - - benign clients=60 speedtests=6 mail=1
+
+# not amplification, whatever else it may be called
+run random_names        30 - dns-random-subdomain,dns-nxdomain-flood,dns-query-flood $ordinary + subdomain rate=300
 run ordinary            60 - - $ordinary mail=3 validators=2 cgnat=2 antivirus=2 authoritative=1 recursion=yes speedtests=2 transfers=3

@@ -1,6 +1,7 @@
 /* Other UDP amplifiers, at the victim: real ports, real first bytes, usual sizes. */
 #include <string.h>
 
+#include "tests/gen/carpet.h"
 #include "tests/gen/hosts.h"
 #include "tests/gen/packet.h"
 
@@ -41,6 +42,7 @@ struct amp {
 	uint32_t reflectors, least, most;
 	uint16_t port; /* 0: random */
 	struct label *label;
+	struct carpet *carpet; /* NULL: one victim */
 };
 
 static void
@@ -50,7 +52,8 @@ fire(struct gen *g, struct event *e)
 	uint32_t n = rng_range(&a->rng, a->least, a->most);
 	uint32_t peer = rng_below(&a->rng, a->reflectors);
 	uint16_t port = a->port != 0 ? a->port : (uint16_t)rng_range(&a->rng, 1024, 65535);
-	struct ends ends = {host_internet(0x616d70 + peer, !addr_is_v4(&a->victim)), a->victim, a->v->port, port};
+	struct addr victim = a->carpet != NULL ? carpet_victim(g, a->carpet, &a->rng, &a->label) : a->victim;
+	struct ends ends = {host_internet(0x616d70 + peer, !addr_is_v4(&victim)), victim, a->v->port, port};
 
 	packet_udp_filled(g, &ends, a->v->head, a->v->head_n, n > a->v->head_n ? n - a->v->head_n : 0);
 	label_mark(a->label, g->now_ns);
@@ -81,6 +84,7 @@ scenario_amp(struct gen *g, struct opts *o, struct rng rng)
 	a->rng = rng;
 	a->gap_ns = (int64_t)(1000000000 / pps);
 	a->stop_ns = stop > 0 ? g->start_ns + stop : g->end_ns;
+	a->carpet = carpet_new(g, o);
 	a->label = gen_label(g, "udp-amplification-victim", &a->victim);
 	a->label->rate_micro = pps * 1000000;
 	a->label->name = a->v->name;

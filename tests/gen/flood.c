@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/gen/carpet.h"
 #include "tests/gen/hosts.h"
 #include "tests/gen/names.h"
 #include "tests/gen/packet.h"
@@ -18,6 +19,7 @@ struct flood {
 	uint32_t peers, six_permille, size, lo, hi;
 	bool two_sided, random_port, random_name, headless;
 	struct label *label;
+	struct carpet *carpet;     /* NULL: one target */
 };
 
 static struct flood *
@@ -64,7 +66,7 @@ fire_reflection(struct gen *g, struct event *e)
 	struct lookup q = f->ask;
 	uint32_t peer = rng_below(&f->rng, f->peers);
 
-	q.client = f->target;
+	q.client = f->carpet != NULL ? carpet_victim(g, f->carpet, &f->rng, &f->label) : f->target;
 	q.server = f->peer[peer];
 	q.id = (uint16_t)rng_next(&f->rng);
 	if (f->random_port)
@@ -90,10 +92,13 @@ scenario_reflection(struct gen *g, struct opts *o, struct rng rng)
 	struct flood *f = flood_new(g, o, &rng, rate, &e);
 	const char *qtype = opt_text(o, "qtype", "ANY"), *port = opt_text(o, "port", "random");
 	struct prefix net = opt_prefix(o, "net", "10.64.0.0/23");
+	bool six;
 
 	f->two_sided = opt_yes(o, "two_sided", false);
 	/* at the reflectors' side the victim is a stranger, else one of ours */
 	f->target = opt_addr(o, "victim", f->two_sided ? "203.0.113.77" : "10.64.1.77");
+	f->carpet = carpet_new(g, o);
+	six = f->carpet != NULL ? carpet_is_v6(f->carpet) : !addr_is_v4(&f->target);
 	f->peers = (uint32_t)opt_uint(o, "reflectors", 200);
 	f->peer = gen_alloc(g, f->peers, sizeof(*f->peer));
 	f->ask.fixed = name_fixed(g, opt_text(o, "name", "ripe.net"));
@@ -110,7 +115,7 @@ scenario_reflection(struct gen *g, struct opts *o, struct rng rng)
 	if (f->two_sided)
 		f->peer_label = gen_alloc(g, f->peers, sizeof(*f->peer_label));
 	for (uint32_t i = 0; i < f->peers; i++) {
-		f->peer[i] = f->two_sided ? host_customer(&net, i) : host_internet(0x7265666c + i, !addr_is_v4(&f->target));
+		f->peer[i] = f->two_sided ? host_customer(&net, i) : host_internet(0x7265666c + i, six);
 		if (f->two_sided) {
 			f->peer_label[i] = gen_label(g, "dns-amplification-reflector", &f->peer[i]);
 			f->peer_label[i]->rate_micro = rate / f->peers;

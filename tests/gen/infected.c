@@ -3,6 +3,8 @@
  * The default is the incident itself: ANY ripe.net is 65 bytes at IP level, its answer 4089
  * bytes of DNS, 4157 at IP level in fragments of 1500 + 1500 + 1157.
  */
+#include <stdio.h>
+
 #include "tests/gen/hosts.h"
 #include "tests/gen/stub.h"
 
@@ -67,6 +69,8 @@ scenario_infected(struct gen *g, struct opts *o, struct rng rng)
 	uint16_t sport = random_port ? 0 : (uint16_t)opt_uint(o, "ports", 14068);
 	int64_t start = g->start_ns + opt_seconds(o, "start", "0"), stop = opt_seconds(o, "stop", "0");
 	int64_t stagger = opt_seconds(o, "stagger", "0");
+	const char *together = opt_text(o, "together", ""); /* a link or prefix that is to be named instead of the hosts */
+	struct label *all = NULL;
 	uint64_t lo, hi, ordinary = opt_micro(o, "ordinary", "0.05");
 
 	opt_micro_range(o, "rate", "1", &lo, &hi);
@@ -96,7 +100,11 @@ scenario_infected(struct gen *g, struct opts *o, struct rng rng)
 		h->ttl = ttl;
 		h->poisson = poisson;
 		h->random_port = random_port;
-		h->label = gen_label(g, "dns-amplification-abuser", &h->ask.client);
+		h->label = all != NULL ? all : gen_label(g, "dns-amplification-abuser", &h->ask.client);
+		if (together[0] != '\0' && all == NULL) {
+			all = h->label;
+			snprintf(all->zone, sizeof(all->zone), "%s", together);
+		}
 		h->label->rate_micro = rate;
 		h->label->qtype = qtype;
 		h->label->name = name->text;

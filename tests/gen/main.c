@@ -14,11 +14,12 @@ const struct scenario scenarios[] = {
 	    "authoritative= authrate=", scenario_benign},
 	{"infected", "customers that query for amplified answers through a resolver",
 	    "hosts= hosts6= net= net6= rate=A[-B] qtype= name= answer= edns= do= resolver= resolver6= start= stop= "
-	    "stagger= ports=random|PORT arrival=regular|poisson v6= ordinary= ttl= first=", scenario_infected},
+	    "stagger= ports=random|PORT arrival=regular|poisson v6= ordinary= ttl= first= together=", scenario_infected},
 	{"reflection", "DNS answers nobody here asked for, arriving at a victim",
-	    "victim= reflectors= rate= qtype= name= answer= start= stop= two_sided= port=random|PORT", scenario_reflection},
+	    "victim= reflectors= rate= qtype= name= answer= start= stop= two_sided= port=random|PORT "
+	    "spread= targets= move=", scenario_reflection},
 	{"amp", "another UDP amplifier's answers arriving at a victim",
-	    "vector= victim= reflectors= pps= size= start= stop= port=random|PORT", scenario_amp},
+	    "vector= victim= reflectors= pps= size= start= stop= port=random|PORT spread= targets= move=", scenario_amp},
 	{"spoofed", "queries to one resolver, every source new", "target= pps= packets= name=random|NAME v6= size= start= stop=",
 	    scenario_spoofed},
 	{"subdomain", "random names below one zone, asked by many clients through a resolver",

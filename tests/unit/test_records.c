@@ -457,7 +457,7 @@ test_sampled(void **state)
 }
 
 /* What the statistics call the slowest visible abuse, 20 large answers in five minutes as they were sampled: half as much
- * again is named, half of it is not. */
+ * again is named, and what is slower is nobody else but them: unsampled, the hour finds it. */
 static void
 test_slowest(void **state)
 {
@@ -482,7 +482,7 @@ test_slowest(void **state)
 				infected(&x, HOST(i), 600, (fast ? 1.5 : 0.5) * kind.sampling * 20 / 300, 0, 4157);
 			n = export(&x, &kind, f);
 			run(f, n, &net, &h);
-			if (h.n != (fast ? INFECTED : 0))
+			if (fast || kind.sampling == 1 ? h.n != INFECTED : h.n > INFECTED)
 				fail_msg("%s, 1 in %u: %zu alerts %s the limit", kind.name, kind.sampling, h.n, fast ? "above" : "below");
 			free(x.packet);
 		}
