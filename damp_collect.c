@@ -300,6 +300,7 @@ sum_one(void *ctx, struct export *x)
 	s->sums->unknown += export_unknown(x);
 	s->sums->count[EXPORTER_CORRUPT] += export_unknown(x);
 	s->sums->exporters += exporters_n(e);
+	s->sums->beyond += exporters_full(e);
 	for (size_t i = 0; i < exporters_n(e); i++)
 		for (int k = 0; k < EXPORTER_COUNTS; k++)
 			s->sums->count[k] += exporters_at(e, i)->count[k];
@@ -413,6 +414,7 @@ collected_json(struct collected *c, struct json *j)
 		json_open(j, "exporter_sums", '{');
 		json_uint(j, "exporters", sums.exporters);
 		json_uint(j, "unknown_datagrams", sums.unknown);
+		json_uint(j, "beyond_table", sums.beyond);
 		for (int k = 0; k < EXPORTER_COUNTS; k++)
 			json_uint(j, exporter_count_name((enum exporter_count)k), sums.count[k]);
 		json_close(j, '}');

@@ -77,7 +77,7 @@ static const struct option_row {
 	{"output", 'o', "PREFIX", NULL, NULL, USE_KEYGEN, "write PREFIX.key (private, mode 0600) and PREFIX.pub"},
 	{"interface", 'i', "IF", NULL, NULL, USE_PROBE, "meter this interface; repeat for more"},
 	{"read", 'r', "FILE", NULL, NULL, USE_PROBE, "meter a capture file, - for standard input; repeat for more"},
-	{"to", 0, "HOST:PORT", NULL, NULL, USE_PROBE, "the collector; repeat to send everything to each"},
+	{"to", 0, "HOST:PORT", NULL, NULL, USE_PROBE, "the collector, or redis://HOST for a queue; repeat to send to each"},
 	{"version", 0, "N", NULL, NULL, USE_PROBE, "5 or 9 (NetFlow) or 10 (IPFIX); default 9"},
 	{"active", 0, "TIME", NULL, NULL, USE_PROBE, "report a flow at least this often; default 5m"},
 	{"inactive", 0, "TIME", NULL, NULL, USE_PROBE, "a flow ends when idle for so long; default 15s"},
