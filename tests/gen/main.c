@@ -14,7 +14,7 @@ const struct scenario scenarios[] = {
 	    "authoritative= authrate=", scenario_benign},
 	{"infected", "customers that query for amplified answers through a resolver",
 	    "hosts= hosts6= net= net6= rate=A[-B] qtype= name= answer= edns= do= resolver= resolver6= start= stop= "
-	    "stagger= ports=random|PORT arrival=regular|poisson v6= ordinary= ttl= first=", scenario_infected},
+	    "stagger= ports=random|PORT arrival=regular|poisson v6= ordinary= ttl= first= address=", scenario_infected},
 	{"reflection", "DNS answers nobody here asked for, arriving at a victim",
 	    "victim= reflectors= rate= qtype= name= answer= start= stop= two_sided= port=random|PORT", scenario_reflection},
 	{"amp", "another UDP amplifier's answers arriving at a victim",
