@@ -157,6 +157,7 @@ void scenario_amp(struct gen *g, struct opts *o, struct rng rng);
 void scenario_spoofed(struct gen *g, struct opts *o, struct rng rng);
 void scenario_subdomain(struct gen *g, struct opts *o, struct rng rng);
 void scenario_fragflood(struct gen *g, struct opts *o, struct rng rng);
+void scenario_town(struct gen *g, struct opts *o, struct rng rng);
 void scenario_bulk(struct gen *g, struct opts *o, struct rng rng);
 
 #endif

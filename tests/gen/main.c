@@ -24,6 +24,9 @@ const struct scenario scenarios[] = {
 	{"subdomain", "random names below one zone, asked by many clients through a resolver",
 	    "zone= clients= net= rate= resolver= start= stop= labels=MIN-MAX", scenario_subdomain},
 	{"fragflood", "UDP fragments to a victim", "victim= pps= size= sources= headless= start= stop=", scenario_fragflood},
+	{"town", "a hundred thousand subscribers over days: sessions, devices, an update's evening, monitors",
+	    "net= net6= subs= sessions=A-DAY resolver= resolver6= recursion= web=PERMILLE rush=PERCENT rush_hour= "
+	    "fetch=PERMILLE devices= monitors= progress=", scenario_town},
 	{"bulk", "mixed traffic in quantity, for timing", "packets= pps= size= hosts= net= net6= v6= servers= dns=",
 	    scenario_bulk},
 	{NULL, NULL, NULL, NULL},
