@@ -37,7 +37,7 @@ record_share(const struct judge_env *env, const struct watch *w, const struct ce
 	struct signal *s = verdict_signal(v, "record_share", "Large answers among all it gets", "size", "%", large, share.low,
 	    share.high, env->settings->victim.record_share);
 
-	return s->met && env->tick - w->born >= WATCH_GRACE_S;
+	return s->met && watch_settled(w, env->tick);
 }
 
 /* One direction is all there is: then many large answers in one flow stand out, as no stub keeps its port. */
