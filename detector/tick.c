@@ -127,11 +127,14 @@ watch_floods(struct engine *e)
 
 /* --- pairs to watches ----------------------------------------------------------------------------- */
 
+enum { QUERIES_AHEAD = 30 }; /* of one client within a tick: more than a stub asks */
+
 static bool
 remarkable(const struct pair *p)
 {
+	/* records of many queries may come a tick before those of their answers, and would be forgotten */
 	if (p->service == SERVICE_DNS)
-		return p->large > 0;
+		return p->large > 0 || (p->counted && p->answers == 0 && p->queries >= p->sampling * QUERIES_AHEAD);
 	if (p->service == SERVICE_FRAGMENT)
 		return p->answers > 0;
 	/* another service: answers that nothing asked for, or that are larger than its ordinary ones */
