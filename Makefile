@@ -135,7 +135,7 @@ $(BUILD)/tools/%: $(BUILD)/tests/tools/%.o $(LIB)
 .PHONY: unit seeds tools
 unit: $(UNIT)
 seeds: $(SEEDRUN)
-tools: $(PROGRAM) $(GENERATOR) $(TOOLS) unit seeds
+tools: $(PROGRAM) $(GENERATOR) $(TOOLS) $(BUILD)/score/exporter unit seeds
 
 .PHONY: check
 check: deps-check

@@ -78,11 +78,12 @@ write_datagram(void *ctx, const uint8_t *data, size_t n, size_t records, int64_t
 {
 	const struct exporter_run *r = ctx;
 	uint16_t port = r->o.version == 0 ? 6343 : r->o.version == 10 ? 4739 : 2055;
-	uint32_t head[4] = {(uint32_t)(now_ns / 1000000000), (uint32_t)(now_ns % 1000000000 / 1000), (uint32_t)n + 28, (uint32_t)n + 28};
+	uint32_t length = (uint32_t)n + 28;
+	uint32_t head[4] = {(uint32_t)(now_ns / 1000000000), (uint32_t)(now_ns % 1000000000 / 1000), length, length};
 	uint8_t ip[28], *p = ip;
 
 	(void)records;
-	p = put(put(put(p, 0x4500, 2), n + 28, 2), 0, 4);
+	p = put(put(put(p, 0x4500, 2), length, 2), 0, 4);
 	p = put(put(put(put(p, 64, 1), 17, 1), 0, 2), 0xc0000201, 4);
 	p = put(put(put(p, 0xc0000202, 4), 50000, 2), port, 2);
 	put(p, (uint64_t)(n + 8) << 16, 4);
