@@ -65,6 +65,8 @@ help:
 	@echo 'make check-live   the lab: network namespaces, a real resolver, a shaped link (root)'
 	@echo 'make check-long   the longer suites: pictures of the page, the hour of ordinary traffic'
 	@echo 'make bench        speed, memory and delay as ratios to a bare libpcap loop, in one run'
+	@echo 'make score        precision, recall and delay on labelled captures, packets and flows'
+	@echo 'make soak         three days of a town of 100,000: false incidents a day, memory over time'
 	@echo 'make fuzz TIME=60 libFuzzer on every target (clang)'
 	@echo 'make install      to $$(DESTDIR)$$(PREFIX), default /usr/local'
 	@echo 'make clean        remove $(BUILD)'
@@ -133,7 +135,7 @@ $(BUILD)/tools/%: $(BUILD)/tests/tools/%.o $(LIB)
 .PHONY: unit seeds tools
 unit: $(UNIT)
 seeds: $(SEEDRUN)
-tools: $(PROGRAM) $(GENERATOR) $(TOOLS) unit seeds
+tools: $(PROGRAM) $(GENERATOR) $(TOOLS) $(BUILD)/score/exporter unit seeds
 
 .PHONY: check
 check: deps-check
@@ -153,6 +155,21 @@ check-long: deps-check
 bench: deps-check
 	@$(MAKE) OPT=-O2 $(PROGRAM) $(GENERATOR)
 	@tests/bench.sh
+
+# What the score uses besides damp and the generator.
+SCORE_TOOLS := $(BUILD)/score/exporter
+$(BUILD)/score/%: $(BUILD)/tests/score/%.o $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lm
+
+.PHONY: score soak
+score: deps-check
+	@$(MAKE) $(PROGRAM) $(GENERATOR) $(SCORE_TOOLS)
+	@tests/score.sh
+soak: deps-check
+	@$(MAKE) $(PROGRAM) $(GENERATOR)
+	@tests/soak.sh
 
 TIME ?= 60
 .PHONY: fuzz

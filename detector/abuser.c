@@ -72,10 +72,13 @@ judge_window(const struct judge_env *env, const struct watch *w, const struct ce
 	double share = n > 0 ? c->matched / n : 0;
 
 	*v = (struct verdict){.role = ROLE_ABUSER, .window_s = window_s};
-	verdict_signal(v, "baf", "Answers \xc3\xb7 queries, bytes at IP level", "size", "x", baf, ratio.low, ratio.high, set->baf)
-	    ->required = true;
-	/* the share itself decides; the bound is told, where there is one */
-	struct signal *s = verdict_signal(v, "matched_share", "Its own queries explain the answers", "mismatch", "%",
+	/* ratio and share decide by themselves, the bounds are told: the one is a guard only, of two means that hardly
+	 * vary, the other a matter of what was sampled */
+	struct signal *s = verdict_signal(v, "baf", "Answers \xc3\xb7 queries, bytes at IP level", "size", "x", baf, ratio.low,
+	    ratio.high, set->baf);
+	s->required = true;
+	s->met = baf >= set->baf;
+	s = verdict_signal(v, "matched_share", "Its own queries explain the answers", "mismatch", "%",
 	    share, matched.low, matched.high, set->matched_share);
 	s->required = true;
 	s->met = share >= set->matched_share;

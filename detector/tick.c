@@ -136,11 +136,14 @@ watch_floods(struct engine *e)
 
 /* --- pairs to watches ----------------------------------------------------------------------------- */
 
+enum { QUERIES_AHEAD = 30 }; /* of one client within a tick: more than a stub asks */
+
 static bool
 remarkable(const struct pair *p)
 {
+	/* records of many queries may come a tick before those of their answers, and would be forgotten */
 	if (p->service == SERVICE_DNS)
-		return p->large > 0;
+		return p->large > 0 || (p->counted && p->answers == 0 && p->queries >= p->sampling * QUERIES_AHEAD);
 	if (p->service == SERVICE_FRAGMENT)
 		return p->answers > 0;
 	/* another service: answers that nothing asked for, or that are larger than its ordinary ones */
@@ -251,6 +254,25 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 	areas_take(e, w, p, peer, addr_hash(e->env.seed, peer != NULL ? peer : a), p->name != 0 ? &s->name[p->name - 1] : NULL);
 }
 
+enum { FRAGMENTS_OF_ANSWER = 6 }; /* at most, a DNS message being 8 KiB in practice */
+
+/* The host gets so many large answers of this service that they explain its fragments, whoever sends them: of
+ * samples the first fragments from one of many reflectors were mostly not taken. */
+static bool
+explains_fragments(const struct engine *e, const struct pair *p, uint8_t service)
+{
+	const struct watch *w = watches_find(&e->watches, e->env.seed, &p->client, SIDE_CLIENT, service);
+	const struct watch *f = watches_find(&e->watches, e->env.seed, &p->client, SIDE_CLIENT, SERVICE_FRAGMENT);
+	uint64_t answers, later = p->answer_packets;
+
+	if (w == NULL || p->sampling <= 1)
+		return false;
+	answers = (uint64_t)w->sum[WINDOW_SHORT].large + w->now.large;
+	if (f != NULL)
+		later += (uint64_t)f->sum[WINDOW_SHORT].answers + f->now.answers;
+	return answers * FRAGMENTS_OF_ANSWER >= later;
+}
+
 /* Which service later fragments between two hosts belong to, where records gave them no ports: the one that the two
  * used lately; DNS before others. */
 static uint8_t
@@ -264,7 +286,7 @@ fragment_owner(const struct engine *e, const struct shard *s, const struct pair 
 		if (slot != NULL && e->env.tick - slot->tick <= OWNER_S)
 			return (uint8_t)i;
 	}
-	return SERVICE_FRAGMENT;
+	return explains_fragments(e, p, SERVICE_DNS) ? SERVICE_DNS : SERVICE_FRAGMENT;
 }
 
 /* Nothing but fragments from a DNS server: an exporter that shows one direction, loses much, or knows no ports of any

@@ -55,7 +55,7 @@ judge_victim(const struct judge_env *env, const struct watch *w, struct verdict 
 	bool base = v->signals[SIGNAL_MISS].met && v->signals[SIGNAL_COUNT].met && v->signals[SIGNAL_SOURCES].met;
 	bool lasts = c->ticks >= 2 || seen >= 10 * set->min_packets;
 
-	if (base && lasts && (!w->counted || env->tick - w->born >= WATCH_GRACE_S) && (v->signals[SIGNAL_SIZE].met || flood->met))
+	if (base && lasts && watch_settled(w, env->tick) && (v->signals[SIGNAL_SIZE].met || flood->met))
 		v->heat = HEAT_HOT;
 	else if (miss >= 0.75 * set->unmatched_share && seen >= set->min_packets / 4)
 		v->heat = HEAT_WARM;

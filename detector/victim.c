@@ -25,6 +25,7 @@ static const struct setting table[] = {
 
 enum { SIGNAL_UNMATCHED, SIGNAL_COUNT, SIGNAL_SOURCES, SIGNAL_REPEAT };
 
+enum { ALONE_TIMES = 10 }; /* of min-answers, when there is one source only */
 #define SPREAD_S 0.8 /* see abuser.c */
 
 /* Half of a conversation looks like this, too: a recursor whose queries take another way.  But most of what it gets
@@ -37,7 +38,7 @@ record_share(const struct judge_env *env, const struct watch *w, const struct ce
 	struct signal *s = verdict_signal(v, "record_share", "Large answers among all it gets", "size", "%", large, share.low,
 	    share.high, env->settings->victim.record_share);
 
-	return s->met && env->tick - w->born >= WATCH_GRACE_S;
+	return s->met && watch_settled(w, env->tick);
 }
 
 /* One direction is all there is: then many large answers in one flow stand out, as no stub keeps its port. */
@@ -75,7 +76,10 @@ judge_window(const struct judge_env *env, const struct watch *w, const struct ce
 	bool lasts = c->ticks >= 3 || (c->ticks == 2 && watch_spread_s(w) >= SPREAD_S) || seen >= 10 * set->min_answers;
 	bool names = watch_top_name_share(w) > 0;
 	bool many = v->signals[SIGNAL_SOURCES].met, again = v->signals[SIGNAL_REPEAT].met;
-	bool odd = w->counted ? record_share(env, w, c, v) && (many || one_sided(env, w, v)) : names ? again && (many || env->queries_seen) : many;
+	/* what a single reflector sends is large throughout, and much of it */
+	bool alone = c->answers > 0 && wilson99(seen, c->answers / (double)w->sampling).low >= set->unmatched_share &&
+	    seen >= ALONE_TIMES * set->min_answers;
+	bool odd = w->counted ? record_share(env, w, c, v) && (many || alone || one_sided(env, w, v)) : names ? again && (many || env->queries_seen) : many;
 
 	if (v->signals[SIGNAL_UNMATCHED].met && v->signals[SIGNAL_COUNT].met && odd && lasts)
 		v->heat = HEAT_HOT;

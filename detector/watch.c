@@ -411,8 +411,12 @@ watch_cell(const struct watch *w, enum watch_sum which)
 	small = c.answers > c.large ? c.answers - c.large : 0;
 	left = c.queries > small ? c.queries - small : 0;
 	if (left >= packets / FRAGMENTS_MOST && left < packets) {
-		c.large = left;
-		c.answers -= packets - left;
+		if (w->records) {
+			c.large = left;
+			c.answers -= packets - left;
+		} else { /* each sampled answer is one; of the queries the sampling drew fewer */
+			left = packets;
+		}
 	}
 	c.matched = left < c.large ? left : c.large;
 	c.large_query_bytes = c.queries > 0 ? c.query_bytes * c.matched / c.queries : 0;

@@ -119,7 +119,14 @@ struct watch {
 
 /* Of records and samples those of the answers may come before those of the queries: what is missing is judged so many
  * ticks later, also where no more came meanwhile (an exporter that sends everything at once every few minutes). */
-enum { WATCH_GRACE_S = 5 };
+enum { WATCH_GRACE_S = 5, WATCH_GRACE_SAMPLES_S = 1 };
+
+static inline bool
+watch_settled(const struct watch *w, uint32_t tick)
+{
+	/* samples come within a second of their packets, whichever way those went */
+	return !w->counted || tick - w->born >= (w->records ? WATCH_GRACE_S : WATCH_GRACE_SAMPLES_S);
+}
 
 struct watches {
 	struct watch *pool;

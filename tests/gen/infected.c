@@ -66,6 +66,8 @@ scenario_infected(struct gen *g, struct opts *o, struct rng rng)
 	uint32_t first = (uint32_t)opt_uint(o, "first", 0), ttl = (uint32_t)opt_uint(o, "ttl", 300);
 	uint16_t size = (uint16_t)opt_uint(o, "answer", 4089), edns = (uint16_t)opt_uint(o, "edns", 4096);
 	bool dnssec_ok = opt_yes(o, "do", false), random_port = port[0] == 'r';
+	/* one address that others use as well, such as a NAT's, instead of hosts of the prefix */
+	bool shared = opt_text(o, "address", "")[0] != '\0';
 	uint16_t sport = random_port ? 0 : (uint16_t)opt_uint(o, "ports", 14068);
 	int64_t start = g->start_ns + opt_seconds(o, "start", "0"), stop = opt_seconds(o, "stop", "0");
 	int64_t stagger = opt_seconds(o, "stagger", "0");
@@ -86,6 +88,8 @@ scenario_infected(struct gen *g, struct opts *o, struct rng rng)
 
 		/* taken from the end, ordinary customers are taken from the front */
 		h->ask.client = host_customer(p, host_customers(p) - 1 - first - (six && !all6 ? i - hosts : i));
+		if (shared)
+			h->ask.client = opt_addr(o, "address", "");
 		h->ask.server = six ? resolver6 : resolver;
 		h->ask.fixed = name;
 		h->ask.qtype = qtype_parse(qtype);

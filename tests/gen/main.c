@@ -14,7 +14,7 @@ const struct scenario scenarios[] = {
 	    "authoritative= authrate=", scenario_benign},
 	{"infected", "customers that query for amplified answers through a resolver",
 	    "hosts= hosts6= net= net6= rate=A[-B] qtype= name= answer= edns= do= resolver= resolver6= start= stop= "
-	    "stagger= ports=random|PORT arrival=regular|poisson v6= ordinary= ttl= first= together=", scenario_infected},
+	    "stagger= ports=random|PORT arrival=regular|poisson v6= ordinary= ttl= first= together= address=", scenario_infected},
 	{"reflection", "DNS answers nobody here asked for, arriving at a victim",
 	    "victim= reflectors= rate= qtype= name= answer= start= stop= two_sided= port=random|PORT "
 	    "spread= targets= move=", scenario_reflection},
@@ -32,6 +32,9 @@ const struct scenario scenarios[] = {
 	    "server= given= net= strangers= rate= authoritative= resolver= start= stop=", scenario_strangers},
 	{"lookalikes", "ordinary names that look like abuse: disposable, hashes, block lists, reverse, probes, a lost suffix",
 	    "disposable= scanner= blocklist= reverse= probes= suffix= clients= net= resolver= start= stop=", scenario_lookalikes},
+	{"town", "a hundred thousand subscribers over days: sessions, devices, an update's evening, monitors",
+	    "net= net6= subs= sessions=A-DAY resolver= resolver6= recursion= web=PERMILLE rush=PERCENT rush_hour= "
+	    "fetch=PERMILLE devices= monitors= progress=", scenario_town},
 	{"bulk", "mixed traffic in quantity, for timing", "packets= pps= size= hosts= net= net6= v6= servers= dns=",
 	    scenario_bulk},
 	{NULL, NULL, NULL, NULL},
