@@ -93,6 +93,7 @@ static const struct element table[] = {
 	{0, 306, TYPE_UINT, E_SAMPLE_SPACE, 1, "samplingPacketSpace"},
 	{0, 309, TYPE_UINT, E_SAMPLE_SIZE, 1, "samplingSize"},
 	{0, 310, TYPE_UINT, E_SAMPLE_POPULATION, 1, "samplingPopulation"},
+	{0, 311, TYPE_UINT, E_SAMPLE_SIZE, 1, "samplingProbability"},
 	{0, 322, TYPE_S, E_OBSERVED, 1, "observationTimeSeconds"},
 	{0, 323, TYPE_MS, E_OBSERVED, 2, "observationTimeMilliseconds"},
 	{0, 324, TYPE_NTP_US, E_OBSERVED, 3, "observationTimeMicroseconds"},

@@ -29,6 +29,7 @@ enum element_target {
 	E_BOOT, E_COLLECTED,        /* ns since 1970 */
 	E_FRAG_OFFSET, E_FRAG_ID, E_FRAG_FLAGS,
 	E_SAMPLING, E_SAMPLER, E_SAMPLE_INTERVAL, E_SAMPLE_SPACE, E_SAMPLE_SIZE, E_SAMPLE_POPULATION,
+	/* E_SAMPLE_SIZE without a population: the bits of samplingProbability, a float; counts beside it are scaled already */
 	E_TCP_FLAGS_REVERSE, E_TCP_FIRST_REVERSE, E_TOS_REVERSE, E_START_REVERSE, E_END_REVERSE,
 	E_DELAY_REVERSE,            /* ms from the first to the answer */
 	E_DROPPED_PACKETS, E_DROPPED_FLOWS,

@@ -347,6 +347,13 @@ turn_around(const struct record *r, struct flow *f, struct flow_extra *x)
 	x->tos = (uint8_t)r->v[E_TOS_REVERSE];
 }
 
+/* samplingProbability's bits; 0: it was not said. */
+static uint64_t
+probability(const struct record *r)
+{
+	return (r->has & BIT(E_SAMPLE_POPULATION)) == 0 ? r->v[E_SAMPLE_SIZE] : 0;
+}
+
 /* Puts one direction into the batch. */
 static void
 append(const struct record *r, struct message *m, const struct flow *flow, struct counts c, bool reverse)
@@ -359,8 +366,13 @@ append(const struct record *r, struct message *m, const struct flow *flow, struc
 		return;
 	}
 	*f = *flow;
-	f->packets = times_n(c.packets, f->sampling);
-	f->bytes = times_n(c.octets, f->sampling);
+	if (probability(r) == 0) {
+		f->packets = times_n(c.packets, f->sampling);
+		f->bytes = times_n(c.octets, f->sampling);
+	} else { /* of an archive: scaled when it was written */
+		f->packets = c.packets;
+		f->bytes = c.octets;
+	}
 	flow_record_fragment(f);
 	if (x != NULL)
 		fill_extra(r, m, x);
@@ -386,12 +398,32 @@ append_reverse(const struct record *r, struct message *m, struct flow *f, struct
 	append(r, m, f, c, true);
 }
 
+/* 1 / p, of a float of four or eight bytes (IEEE 754); 1 for what is no probability. */
+static uint32_t
+rate_of(uint64_t bits)
+{
+	double p;
+
+	if (bits <= UINT32_MAX) {
+		uint32_t half = (uint32_t)bits;
+		float f;
+
+		memcpy(&f, &half, sizeof(f));
+		p = (double)f;
+	} else {
+		memcpy(&p, &bits, sizeof(p));
+	}
+	return p > 1e-9 && p < 1 ? (uint32_t)(1 / p + 0.5) : 1;
+}
+
 static uint32_t
 sampling_of(const struct record *r, struct message *m)
 {
 	static const uint64_t said = BIT(E_SAMPLING) | BIT(E_SAMPLER) | BIT(E_SAMPLE_INTERVAL) | BIT(E_SAMPLE_POPULATION);
 	uint32_t n = 0;
 
+	if (probability(r) != 0)
+		return rate_of(probability(r));
 	if ((r->has & said) != 0 && !m->row->sampling_fixed) {
 		n = record_sampling(r, m->domain);
 		if (n != 0 && (r->has & BIT(E_SAMPLER)) == 0 && n != m->row->sampling)
