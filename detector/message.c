@@ -178,12 +178,12 @@ value(const struct alert *a, enum evidence_key k)
 
 /* "ANY ripe.net" or "its questions". */
 static const char *
-question_text(const struct alert *a, char *buf, size_t n)
+question_text(const struct alert *a, bool records, char *buf, size_t n)
 {
 	char name[DNS_NAME_TEXT], type[12];
 
 	if (a->qname_len == 0) {
-		snprintf(buf, n, "names that the capture does not show");
+		snprintf(buf, n, "%s", records ? "names that flow records do not show" : "names that the capture does not show");
 		return buf;
 	}
 	dns_name_text(a->qname, a->qname_len, name);
@@ -254,7 +254,7 @@ area_sentence(struct alert *a, const char *question, const char *rate)
 }
 
 static void
-sentence(struct alert *a, const struct verdict *v)
+sentence(struct alert *a, const struct watch *w, const struct verdict *v)
 {
 	char who[ADDR_TEXT], peer[ADDR_TEXT] = "", rate[32], ordinary[32], question[160], behind[96] = "";
 	const char *note = v->note != NULL ? v->note : "";
@@ -264,7 +264,7 @@ sentence(struct alert *a, const struct verdict *v)
 	if (a->peers_n > 0)
 		addr_text(&a->peers[0].addr, peer);
 	rate_text(bps, rate);
-	question_text(a, question, sizeof(question));
+	question_text(a, w->records, question, sizeof(question));
 	if (a->link[0] != '\0')
 		snprintf(behind, sizeof(behind), " on link %s", a->link);
 	if (a->subject.type != SUBJECT_HOST) {
@@ -407,7 +407,7 @@ alert_describe(struct alert *a, const struct watch *w, const struct verdict *v, 
 
 	if (now > a->severity)
 		a->severity = now;
-	sentence(a, v);
+	sentence(a, w, v);
 	if (service_is_names(w->service))
 		names_sentence(a);
 }
