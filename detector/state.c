@@ -206,6 +206,7 @@ static void
 forget(struct engine *e, const struct engine *before)
 {
 	watches_clear(&e->watches);
+	watches_clear(&e->areas);
 	memset(e->book.alert, 0, e->book.alerts_n * sizeof(*e->book.alert));
 	memset(e->book.incident, 0, e->book.incidents_n * sizeof(*e->book.incident));
 	e->book.alerts_n = e->book.incidents_n = 0;

@@ -97,6 +97,40 @@ load_level(struct level *l, struct cursor *c)
 	l->explained = unpack_max(c, 1) != 0;
 }
 
+/* --- what names tell ------------------------------------------------------------------------------------------- */
+
+static void
+save_figures(const struct names_figures *n, struct buf *out)
+{
+	const uint64_t u[] = {n->tick, n->hour, n->day, n->hours, n->answers, n->fresh, n->rare, n->payload, n->labels, n->clients, n->zones,
+		n->usual, n->all, n->bytes, n->reputation};
+
+	for (size_t i = 0; i < sizeof(u) / sizeof(u[0]); i++)
+		pack_u(out, u[i]);
+	pack_f(out, n->entropy);
+}
+
+static void
+load_figures(struct names_figures *n, uint32_t tick, struct cursor *c)
+{
+	n->tick = (uint32_t)unpack_max(c, tick);
+	n->hour = unpack_u32(c);
+	n->day = unpack_u32(c);
+	n->hours = unpack_u32(c);
+	n->answers = unpack_u32(c);
+	n->fresh = unpack_u32(c);
+	n->rare = unpack_u32(c);
+	n->payload = unpack_u32(c);
+	n->labels = unpack_u32(c);
+	n->clients = unpack_u32(c);
+	n->zones = unpack_u32(c);
+	n->usual = unpack_u32(c);
+	n->all = unpack_u(c);
+	n->bytes = unpack_u(c);
+	n->reputation = unpack_max(c, 1) != 0;
+	n->entropy = unpack_f(c);
+}
+
 /* --- a watch ------------------------------------------------------------------------------------------------ */
 
 static void
@@ -112,6 +146,9 @@ save_watch(const struct engine *e, const struct watch *w, struct buf *out)
 	pack_i(out, w->clock_offset_ns);
 	if (w->service == SERVICE_LEVEL)
 		save_level(&w->level, out);
+	if (service_is_names(w->service))
+		save_figures(&w->names, out);
+	pack_u(out, w->side >= SIDE_PREFIX ? w->link : 0);
 	pack_u(out, w->one_flow);
 	pack_u(out, w->born);
 	pack_u(out, w->first_tick);
@@ -200,6 +237,9 @@ load_watch(const struct engine *e, struct watch *w, struct cursor *c)
 		c->bad = true;
 	if (w->service == SERVICE_LEVEL)
 		load_level(&w->level, c);
+	if (service_is_names(w->service))
+		load_figures(&w->names, tick, c);
+	w->link = (uint16_t)unpack_max(c, LINKS_MAX);
 	w->one_flow = unpack_u32(c);
 	w->born = (uint32_t)unpack_max(c, tick);
 	w->first_tick = (uint32_t)unpack_max(c, tick);
@@ -233,7 +273,7 @@ load_watch(const struct engine *e, struct watch *w, struct cursor *c)
 static bool
 known_service(uint64_t s)
 {
-	return s < service_count() || s == SERVICE_LEVEL || s == SERVICE_EXPORTER;
+	return s < service_count() || (s <= UINT8_MAX && service_is_names((uint8_t)s)) || s == SERVICE_LEVEL || s == SERVICE_EXPORTER;
 }
 
 /* An alert belongs to the one watch of its subject; state and alert go together. */
@@ -245,19 +285,29 @@ fits(struct engine *e, const struct watch *w)
 	if (w->life.alert == 0)
 		return w->life.state == LIFE_IDLE;
 	ba = &e->book.alert[w->life.alert - 1];
-	if (w->life.state == LIFE_IDLE || !ba->open || ba->watched || !addr_equal(&ba->alert.subject.prefix.addr, &w->addr))
+	if (w->life.state == LIFE_IDLE || !ba->open || ba->watched)
+		return false;
+	/* zones and links have no address */
+	if (ba->alert.subject.type <= SUBJECT_PREFIX && !addr_equal(&ba->alert.subject.prefix.addr, &w->addr))
 		return false;
 	ba->watched = true;
 	return true;
 }
 
+static void
+save_pool(const struct engine *e, const struct watches *w, struct buf *out)
+{
+	pack_u(out, w->evicted);
+	pack_u(out, w->used);
+	for (uint32_t i = 0; i < w->used; i++)
+		save_watch(e, &w->pool[w->order[i]], out);
+}
+
 void
 state_watches_save(const struct engine *e, struct buf *out)
 {
-	pack_u(out, e->watches.evicted);
-	pack_u(out, e->watches.used);
-	for (uint32_t i = 0; i < e->watches.used; i++)
-		save_watch(e, &e->watches.pool[e->watches.order[i]], out);
+	save_pool(e, &e->watches, out);
+	save_pool(e, &e->areas, out);
 }
 
 /* Alerts whose watch found no place (less memory than before) are no longer followed. */
@@ -279,35 +329,66 @@ orphans(struct engine *e)
 	}
 }
 
+/* A link is known by its number: with other links configured, it is another one, or none. */
+static bool
+same_link(const struct engine *e, const struct watch *w)
+{
+	if (w->link > e->links_n || (w->side == SIDE_LINK && w->link == 0))
+		return false;
+	return w->side != SIDE_LINK || w->life.alert == 0 ||
+	    strncmp(e->book.alert[w->life.alert - 1].alert.link, e->link_name[w->link - 1], sizeof(e->book.alert[0].alert.link) - 1) == 0;
+}
+
+static void
+load_one(struct engine *e, struct watches *pool, uint64_t least, uint64_t most, struct cursor *c)
+{
+	static const struct watch empty;
+	struct addr a = unpack_addr(c);
+	uint64_t side = unpack_max(c, most), service = unpack_max(c, UINT8_MAX);
+	bool fresh = watches_find(pool, e->env.seed, &a, (enum watch_side)side, (uint8_t)service) == NULL;
+	struct watch *w, spare = empty;
+
+	if (!known_service(service) || !fresh || side < least)
+		c->bad = true;
+	w = c->bad || pool->used >= pool->cap ? NULL :
+	    watches_get(pool, e->env.seed, &a, (enum watch_side)side, (uint8_t)service, e->env.tick);
+	if (w == NULL) {
+		spare.service = (uint8_t)service;
+		spare.side = (uint8_t)side;
+		load_watch(e, &spare, c);
+		pool->evicted++;
+		return;
+	}
+	load_watch(e, w, c);
+	if (side < SIDE_PREFIX) {
+		const struct place p = place_of(&e->env, &a);
+
+		w->flags = p.flags;
+		w->link = p.link;
+		w->group = p.group;
+	} else if (!c->bad && !same_link(e, w)) {
+		watches_free(pool, w);
+		return;
+	}
+	if (!c->bad && !fits(e, w))
+		c->bad = true;
+}
+
+static void
+load_pool(struct engine *e, struct watches *pool, uint64_t least, uint64_t most, struct cursor *c)
+{
+	uint64_t evicted = unpack_u(c), n = unpack_max(c, 1 << 20);
+
+	for (uint64_t i = 0; i < n && !c->bad; i++)
+		load_one(e, pool, least, most, c);
+	pool->evicted += evicted;
+}
+
 void
 state_watches_load(struct engine *e, struct cursor *c)
 {
-	uint64_t evicted = unpack_u(c), n = unpack_max(c, 1 << 20);
-	static const struct watch empty;
-
-	for (uint64_t i = 0; i < n && !c->bad; i++) {
-		struct addr a = unpack_addr(c);
-		uint64_t side = unpack_max(c, SIDE_SERVER), service = unpack_max(c, UINT8_MAX);
-		bool fresh = watches_find(&e->watches, e->env.seed, &a, (enum watch_side)side, (uint8_t)service) == NULL;
-		struct watch *w, spare = empty;
-
-		if (!known_service(service) || !fresh)
-			c->bad = true;
-		w = c->bad || e->watches.used >= e->watches.cap ? NULL :
-		    watches_get(&e->watches, e->env.seed, &a, (enum watch_side)side, (uint8_t)service, e->env.tick);
-		if (w == NULL) {
-			spare.service = (uint8_t)service;
-			load_watch(e, &spare, c);
-			e->watches.evicted++;
-			continue;
-		}
-		load_watch(e, w, c);
-		w->flags = place_of(&e->env, &a).flags;
-		w->link = place_of(&e->env, &a).link;
-		if (!c->bad && !fits(e, w))
-			c->bad = true;
-	}
-	e->watches.evicted += evicted;
+	load_pool(e, &e->watches, SIDE_CLIENT, SIDE_SERVER, c);
+	load_pool(e, &e->areas, SIDE_PREFIX, SIDE_LINK, c);
 	if (!c->bad)
 		orphans(e);
 }
