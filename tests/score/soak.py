@@ -85,7 +85,8 @@ def tell(hours, name, figures, incidents, memory, wall_s):
     print("   memory by the hour, MiB: " + ", ".join("%d: %.0f" % m[:2] for m in shown))
     print("   peak %.0f MiB; hosts evicted %d, watches evicted %d, late %d" % (figures["peak_rss_bytes"] / 2**20, figures["evicted"],
           figures.get("watches_evicted", 0), figures["late"]))
-    settled = [m[1] for m in memory if m[0] >= min(24, hours / 2)]
+    # in the first day there are always hosts that were never seen before
+    settled = [m[1] for m in memory if m[0] >= 24]
     grows = bool(settled) and settled[-1] > GROWTH * settled[0]
     if grows:
         print("   memory GROWS: %.0f MiB, then %.0f" % (settled[0], settled[-1]))
