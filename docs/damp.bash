@@ -5,18 +5,16 @@ _damp_options() { # _damp_options COMMAND
 		--input --state --threads --memory --width -q --quiet -v --verbose --no-color -h --help --version'
 
 	case $1 in
-	replay | why) echo "$common" ;;
-	run) echo "$common -i --interface -l --listen --queue --archive" ;;
 	replay) echo "$common --diff" ;;
 	why) echo "$common" ;;
-	run) echo "$common -i --interface" ;;
+	run) echo "$common -i --interface -l --listen --queue --archive" ;;
 	probe) echo '-i --interface -r --read --to --version --active --inactive --fragments --sampling --max-flows --domain
 		--filter --rate -q --quiet -h --help' ;;
 	rules) echo '--format --list --policy --ttl --incident -o --output -h --help --version' ;;
 	verify) echo '--key --threads -h --help --version' ;;
 	flows) echo '-o --format -f --filter -t --time --last -a --aggregate -A --fields -s --stat -O --order -n --top -c --limit
 		-N --plain -6 --wide --local --asdot --input --memory --list -q --quiet --no-color -h --help --version' ;;
-	report) echo '-f --filter -t --time --last -O --order -n --top --local --asdot --input --memory --list -q --quiet
+	report) echo '--state --format --victims -f --filter -t --time --last -O --order -n --top --local --asdot --input --memory --list -q --quiet
 		-h --help --version' ;;
 	keygen) echo '-o --output -h --help --version' ;;
 	check-config | help) echo '-h --help --version' ;;
