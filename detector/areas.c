@@ -163,6 +163,18 @@ add_top(struct area_facts *f, const struct watch *w, double value, uint64_t byte
 	f->top[i] = p;
 }
 
+/* One that is named by itself no longer counts, but what it took before does stand in the sums: it is their loudest. */
+static void
+add_named(struct area_facts *f, const struct watch *w)
+{
+	for (int k = 0; k < WATCH_WINDOWS; k++) {
+		const struct cell c = watch_cell(w, (enum watch_sum)k);
+		double n = activity(&c, w->service);
+
+		f->largest[k] = n > f->largest[k] ? n : f->largest[k];
+	}
+}
+
 static void
 add_host(struct area_facts *f, const struct watch *w)
 {
@@ -234,6 +246,8 @@ areas_gather(struct engine *e)
 
 		if (f != NULL)
 			add_host(f, w);
+		else if (w->life.alert != 0 && w->side == SIDE_CLIENT && (f = facts_of(e, areas_prefix_of(e, w))) != NULL)
+			add_named(f, w);
 		if (w->link == 0)
 			continue;
 		f = counts(e, w) && w->service == SERVICE_DNS ?

@@ -110,7 +110,8 @@ result anomaly_explained $?
 
 # --- storms ------------------------------------------------------------------------------------------------------
 make_pcap storm.pcap 5 1775960000 60 infected hosts=1500 net=10.64.0.0/18 rate=1 start=3 stop=40
-"$damp" replay -q $net --alerts storm --stats storm.stats storm.pcap >log 2>&1
+printf 'detectors: {engine: {storm: 500}}\n' >storm.conf
+"$damp" replay -q $net -c storm.conf --alerts storm --stats storm.stats storm.pcap >log 2>&1
 python3 - >>log 2>&1 <<'END'
 import json
 lines = [json.loads(l) for l in open("storm")]
