@@ -5,7 +5,7 @@
  * the last row, and `full` says how many asked.  Sequence numbers, clocks and sampling belong to the row;
  * what templates mean is in template.h.
  *
- * RAM: about 400 bytes a row, allocated in steps.  Not for several threads at once: each receiving thread has its own.
+ * RAM: about 550 bytes a row, allocated in steps.  Not for several threads at once: each receiving thread has its own.
  */
 #ifndef COLLECTOR_EXPORTER_H
 #define COLLECTOR_EXPORTER_H

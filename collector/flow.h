@@ -5,8 +5,8 @@
  * on the wire, also where the capture cut the packet.  For a tunnel the inner
  * packet is the flow.
  *
- * A flow with packets == 0 carries only a DNS view: a second message in the same
- * TCP segment.
+ * A packet's flow with packets == 0 carries only a DNS view: a second message in the same TCP segment.  A record with
+ * packets == 0 has bytes: a counter beyond 32 bits that its exporter split over several records.
  *
  * A record covers [start_ns, end_ns] and becomes known at seen_ns >= end_ns, often minutes after its
  * first packet: the engine's time is flow_time, and what a record covers is spread over the windows.
