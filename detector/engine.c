@@ -208,7 +208,7 @@ engine_new(const struct engine_config *c, const struct engine_sink *sink, char *
 	e->env.seed = c->seed;
 	e->env.large_answer = (uint32_t)c->settings->engine.large_answer;
 	/* records of the first tick cover earlier ones, which need numbers, too */
-	e->env.tick = FIRST_TICK;
+	e->env.tick = e->env.first_tick = FIRST_TICK;
 	service_map_init(&e->env.services);
 	e->settings = *c->settings;
 	e->sink = *sink;
@@ -334,6 +334,7 @@ jump_to(struct engine *e, int64_t second)
 	for (size_t i = 0; i <= e->links_n && e->cover[i] != NULL; i++)
 		cover_restart(e->cover[i]);
 	e->env.tick += LIVE_TICKS;
+	e->env.first_tick = e->env.tick;
 	set_second(e, second);
 	e->stats.jumps++;
 	e->strange_n = 0;
@@ -429,6 +430,7 @@ engine_begin(struct engine *e, const struct flow *f, size_t n)
 		e->stats.first_ns = e->stats.last_ns = t;
 		if (t >= e->end_ns)
 			move_to(e, time_seconds(t));
+		e->env.first_tick = e->env.tick;
 	}
 	if (!believable(e, t)) {
 		bool agrees = e->strange_n > 0 && t - e->strange_ns < AHEAD_S * NS_PER_S &&

@@ -16,6 +16,7 @@ enum {
 	TTL_UNKNOWN = 30,    /* ticks a client is taken to hold an answer whose records were cut off */
 	TTL_LEAST = 30,      /* asking again so soon for so much is no use of it, whatever its TTL */
 	TTL_MOST = 3600,
+	SETTLED = 2,         /* ticks after which a conversation that is new to us is new */
 };
 
 static bool
@@ -256,6 +257,20 @@ dns_answer(struct shard *s, const struct shard_env *env, const struct flow *f, c
 
 /* --- other services and fragments --------------------------------------------------------------- */
 
+/* Who speaks first is the client.  At the start of a capture nobody knows who did, and of records and samples the
+ * order is lost: there the port of the other end must do. */
+static bool
+server_begins(const struct shard *s, const struct shard_env *env, const struct flow *f, const struct pair *p)
+{
+	enum { WEB = 443, SYSTEM_PORTS = 1024 }; /* no client is given a system port (RFC 6335) */
+
+	if (f->sport < SYSTEM_PORTS)
+		return false;
+	if (p->counted)
+		return f->dport == WEB;
+	return p->fresh && p->answers == 0 && s->pair_slot[p->slot].last_query == 0 && env->tick - env->first_tick >= SETTLED;
+}
+
 static void
 other_service(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k)
 {
@@ -275,6 +290,8 @@ other_service(struct shard *s, const struct shard_env *env, const struct flow *f
 
 		if (p == NULL)
 			return;
+		if (p->crowd == CROWD_NONE && server_begins(s, env, f, p))
+			s->pair_slot[p->slot].server_began = p->server_began = true;
 		p->answers += (uint32_t)f->packets;
 		p->answer_packets += (uint32_t)f->packets;
 		p->answer_bytes += f->bytes;

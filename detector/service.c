@@ -43,6 +43,14 @@ static const struct service table[] = {
 	{"vxworks", 17185, 200, 0},
 	{"memcached", 11211, 1000, 0},
 	{"citrix-dtls", 10443, 400, 64},
+	{"kad", 4672, 300, 1},    /* TA14-017A: peer list exchange */
+	{"sentinel", 5093, 200, 0}, /* license manager, answers of up to 1.4 kB */
+	{"bacnet", 47808, 100, 0},  /* ReadPropertyMultiple of building controllers (ASHRAE 135, annex J) */
+	{"lantronix", 30718, 100, 0}, /* serial device servers' set-up record */
+	{"powerhouse", 20811, 200, 0}, /* PowerHouse Management */
+	{"crestron", 41794, 100, 0}, /* room controllers */
+	{"jenkins", 33848, 100, 0}, /* CVE-2020-2100 */
+	{"sadp", 37020, 200, 0},    /* cameras' search protocol: XML for 20 bytes */
 };
 
 enum { SERVICES = sizeof(table) / sizeof(table[0]) };

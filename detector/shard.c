@@ -99,6 +99,20 @@ addr_hash(uint64_t seed, const struct addr *a)
 	return h != 0 ? h : 1;
 }
 
+/* What another service sends to port 53: attackers aim there because filters let it pass.  It is no question, or larger
+ * than questions are: 28 bytes of headers, a name of 255, an OPT record with a cookie and a client subnet. */
+static bool
+aimed_at_dns(const struct flow *f, uint8_t source_service)
+{
+	enum { QUESTION_MOST = 400 };
+
+	if (source_service == SERVICE_NONE || source_service == SERVICE_DNS)
+		return false;
+	if (f->dns != NULL && (f->dns->malformed || f->dns->response || f->dns->questions != 1))
+		return true;
+	return f->bytes > f->packets * QUESTION_MOST;
+}
+
 /* Which service a flow belongs to, and who is the client.  Later fragments have no ports: their
  * shard asks the fragment table. */
 static void
@@ -121,7 +135,7 @@ classify(const struct shard_env *env, const struct flow *f, struct flow_key *k)
 	d = service_by_port(&env->services, f->dport);
 	if ((s | d) == 0)
 		return;
-	if (s == SERVICE_DNS || d == SERVICE_DNS) {
+	if (s == SERVICE_DNS || (d == SERVICE_DNS && !aimed_at_dns(f, s))) {
 		k->service = SERVICE_DNS;
 		if (f->dns != NULL)
 			k->dir = f->dns->response ? FLOW_ANSWERS : FLOW_ASKS;
@@ -313,7 +327,7 @@ pair_enter(struct shard *s, const struct shard_env *env, uint64_t hash, uint32_t
 	}
 	tag[way] = hash;
 	p = &s->pair_slot[(size_t)(tag - s->pair_tag) + (size_t)way];
-	*p = (struct pair_slot){0, 0, 0};
+	*p = (struct pair_slot){0};
 	return p;
 }
 
@@ -332,9 +346,10 @@ pair_now(struct shard *s, const struct shard_env *env, struct pair_slot *slot, c
 	}
 	p = &s->pair[s->pair_n];
 	*p = (struct pair){.client = *client, .server = *server, .slot = (uint32_t)(slot - s->pair_slot),
-		.service = service, .crowd = (uint8_t)crowd, .fresh = slot->tick == 0};
+		.service = service, .crowd = (uint8_t)crowd, .fresh = slot->tick == 0,
+		.server_began = slot->server_began};
 	slot->tick = env->tick;
-	slot->now = s->pair_n++;
+	slot->now = s->pair_n++ & 0x7fffffff;
 	/* sixteen of these lists grow in turns, which no hardware foresees */
 	__builtin_prefetch(&s->pair[s->pair_n + 1], 1);
 	__builtin_prefetch((const char *)&s->pair[s->pair_n + 1] + 64, 1);

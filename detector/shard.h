@@ -52,7 +52,8 @@ struct host {
 struct pair_slot {
 	uint32_t tick;       /* last seen */
 	uint32_t last_query; /* tick of the last query + 1; 0: none seen */
-	uint32_t now;        /* its record in pair[], if `tick` is the current one */
+	uint32_t now : 31;   /* its record in pair[], if `tick` is the current one */
+	uint32_t server_began : 1; /* the first packet was an answer: see struct pair */
 };
 
 enum pair_crowd { CROWD_NONE, CROWD_OF_CLIENTS, CROWD_OF_SERVERS };
@@ -68,6 +69,9 @@ struct pair {
 	bool owned;                  /* fragments of records, found to belong to this service */
 	bool whole;                  /* fragments of records, the first ones among them: see flow_whole_fragments */
 	bool counted;                /* records or samples: answers are matched by number, not one by one */
+	/* The end with the service's port spoke first, or to a web server: it is a client that got such a port by chance
+	 * (RFC 4787 lets translators draw from 1024 on), and reflects nothing. */
+	bool server_began;
 	uint8_t last_at;             /* its latest such answer: 1/256 s into the tick */
 	uint32_t sampling;
 	int64_t first_ns;            /* its first large answer (other services: any answer) of this tick; 0: none */
@@ -155,6 +159,7 @@ struct shard {
 struct shard_env {
 	uint64_t seed;
 	uint32_t tick;          /* the current one, from 1 */
+	uint32_t first_tick;    /* of this run or recording: what came before was not seen */
 	int64_t begin_ns;       /* its event time */
 	uint32_t large_answer;  /* bytes of a DNS message */
 	const struct prefixmap *places_map;

@@ -237,6 +237,8 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 	peer = side == SIDE_CLIENT ? crowd_server ? NULL : &p->server : crowd_client ? NULL : &p->client;
 	if (addr_is_special(a) || (side == SIDE_CLIENT && crowd_client) || (side == SIDE_SERVER && crowd_server))
 		return;
+	if (side == SIDE_SERVER && p->server_began)
+		return;
 	/* with known networks, what strangers do to each other is not ours to judge */
 	if (e->networks_known && ((client.flags | server.flags) & HOST_OURS) == 0)
 		return;

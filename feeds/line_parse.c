@@ -14,7 +14,8 @@ static const char *const vectors[] = {
 	"other", "dns", "fragment", "qotd", "chargen", "tftp", "portmap", "ntp", "netbios", "snmp", "xdmcp", "cldap",
 	"slp", "ike", "rip", "ipmi", "openvpn", "mssql", "ssdp", "tp240", "arms", "rdp", "wsd", "ike-nat-t", "coap",
 	"mdns", "plex", "quake", "steam", "ard", "dvr-dhcp", "bittorrent", "ubiquiti", "vxworks", "memcached",
-	"citrix-dtls", "udp", "none", "flow-export",
+	"citrix-dtls", "kad", "sentinel", "bacnet", "lantronix", "powerhouse", "crestron", "jenkins", "sadp", "udp", "none",
+	"flow-export",
 };
 
 static const char *const signal_names[] = {

@@ -304,6 +304,30 @@ def s_server_browser(c):
             c.udp(t + 0.1, srv, "10.64.0.57", 27015, 50505, bytes(400))
 
 
+def upload(c, port, to_port=443, to="203.0.113.9", who="10.64.0.61"):
+    """a film on its way up over QUIC: full packets, acknowledgements for every other one"""
+    t = 5
+    while t < 40:
+        c.udp(t, who, to, port, to_port, b"\x40" + bytes(1249))
+        c.udp(t + 0.02, who, to, port, to_port, b"\x40" + bytes(1249))
+        c.udp(t + 0.03, to, who, to_port, port, b"\x40" + bytes(35))
+        t += 0.05
+
+
+def s_uploads(c):
+    """translators draw a client's port from all above 1023, those of services too"""
+    ordinary(c, 40)
+    for i, port in enumerate((1900, 3283, 3702, 5353, 5683, 10001, 10074, 11211, 17185, 20811, 32414, 37810, 47808)):
+        upload(c, port, who="10.64.0.%d" % (100 + i))
+
+
+def s_uploads_through_vpn(c):
+    """the same inside a tunnel that a translator gave such a port"""
+    ordinary(c, 40)
+    for i, port in enumerate((1900, 10001, 11211, 37810)):
+        upload(c, port, to_port=4500 if i % 2 else 1194, who="10.64.0.%d" % (120 + i))
+
+
 def fragments(c, rate, size, lose, sources=1, to="10.64.0.58", port=8554):
     for t in c.steady(0, 30, rate):
         c.udp(t, f"203.0.113.{c.rng.randrange(sources) + 1}", to, port, port, bytes(size), lose_first=lose)

@@ -40,7 +40,7 @@ expect() {
 
 expect - 65535 recursor recursor_retry forwarder_500 forwarder_cached all_servers two_resolvers_answer v6_only only_queries mirror_twice
 expect - 65535 authoritative_big authoritative_retry authoritative_keys
-expect - 65535 ntp_pool vpn_server ipsec_server rdp_server game_server snapshots seeder leecher_one_way snmp_poller server_browser
+expect - 65535 ntp_pool vpn_server ipsec_server rdp_server game_server snapshots seeder leecher_one_way snmp_poller server_browser uploads uploads_through_vpn
 expect - 65535 video_fragments video_heads_elsewhere vpn_tails_heads_elsewhere sip_fragments ike_certificates nfs_many
 expect - 96 recursor forwarder_500 authoritative_big
 bad=10.64.0.200

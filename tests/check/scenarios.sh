@@ -48,6 +48,10 @@ run at_the_reflector    30 dns-amplification-reflector $victim $ordinary + refle
 for vector in ntp ssdp cldap memcached snmp chargen; do
 	run "$vector"       20 $udp - $ordinary + amp vector=$vector pps=1000 start=5
 done
+for vector in memcached ssdp netbios; do
+	run "${vector}_at_53"   20 $udp - $ordinary + amp vector=$vector port=53 pps=1000 start=5
+done
+run bacnet              20 $udp - $ordinary + amp vector=bacnet pps=1000 start=5
 run fragments           20 udp-fragment-flood - $ordinary + fragflood pps=3000 start=5
 run query_flood         20 dns-query-flood - $ordinary + spoofed pps=5000 start=5
 # what names tell

@@ -32,6 +32,9 @@ static const struct vector vectors[] = {
 	{"quake", 27960, 600, 1300, 6, "\xff\xff\xff\xffst"},
 	{"ubnt", 10001, 160, 206, 4, "\x01\x00\x00\x9a"},
 	{"isakmp", 4500, 260, 420, 4, "\x00\x00\x00\x00"},
+	{"bacnet", 47808, 250, 700, 4, "\x81\x0a\x01\x2c"},
+	{"dvr-dhcp", 37810, 400, 800, 8, "\x20\x00\x00\x00" "DHIP"},
+	{"sadp", 37020, 500, 1000, 14, "<?xml version="},
 };
 
 struct amp {
