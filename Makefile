@@ -191,6 +191,9 @@ install: all
 	install -m 644 docs/damp.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 docs/damp.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/
 	install -D -m 644 docs/damp.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/damp
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/share/doc/damp
+	sed 's|@PREFIX@|$(PREFIX)|' docs/damp.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/damp.service
+	install -m 644 README.md docs/*.md docs/damp.conf.example docs/damp.logrotate $(DESTDIR)$(PREFIX)/share/doc/damp/
 
 .PHONY: clean
 clean:
