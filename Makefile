@@ -66,6 +66,7 @@ help:
 	@echo 'make check-long   the longer suites: pictures of the page, the hour of ordinary traffic'
 	@echo 'make bench        speed, memory and delay as ratios to a bare libpcap loop, in one run'
 	@echo 'make score        precision, recall and delay on labelled captures, packets and flows'
+	@echo 'make curves       how far each threshold may move before the verdicts do (half an hour)'
 	@echo 'make soak         three days of a town of 100,000: false incidents a day, memory over time'
 	@echo 'make fuzz TIME=60 libFuzzer on every target (clang)'
 	@echo 'make install      to $$(DESTDIR)$$(PREFIX), default /usr/local'
@@ -163,10 +164,13 @@ $(BUILD)/score/%: $(BUILD)/tests/score/%.o $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lm
 
-.PHONY: score soak
+.PHONY: score curves soak
 score: deps-check
 	@$(MAKE) $(PROGRAM) $(GENERATOR) $(SCORE_TOOLS)
 	@tests/score.sh
+curves: deps-check
+	@$(MAKE) $(PROGRAM) $(GENERATOR) $(SCORE_TOOLS)
+	@tests/curves.sh
 soak: deps-check
 	@$(MAKE) $(PROGRAM) $(GENERATOR)
 	@tests/soak.sh

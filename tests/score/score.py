@@ -58,6 +58,8 @@ def settings():
 
 
 class Medium:
+    more = ""  # options for damp, whatever the medium
+
     def __init__(self, text):
         shape, _, mode = text.partition("+")
         part = shape.split(":")
@@ -71,7 +73,7 @@ class Medium:
 
     def command(self, capture, alerts, stats):
         """A shell pipeline."""
-        tail = " --alerts %s --stats %s %s " % (alerts, stats, KNOWN if self.known else "")
+        tail = " %s --alerts %s --stats %s %s " % (self.more, alerts, stats, KNOWN if self.known else "")
         if self.format == "packets":
             return "%s replay -q %s %s" % (DAMP, tail, capture)
         options = "--sampling %d" % self.sampling
