@@ -96,11 +96,31 @@ fire_udp(struct gen *g, struct event *e)
 		gen_push(g, e);
 }
 
+/* The same the other way: a picture or a film on its way up. */
+static void
+fire_upload(struct gen *g, struct event *e)
+{
+	struct transfer *t = &e->u.transfer;
+	struct ends up = {t->client, t->server, t->cport, t->sport}, down = {t->server, t->client, t->sport, t->cport};
+
+	packet_udp_filled(g, &up, NULL, 0, t->size - (t->left & 63));
+	if (t->step % 4 == 3)
+		packet_udp_filled(g, &down, NULL, 0, 30 + (t->left & 15));
+	t->step++;
+	e->t_ns += (int64_t)t->gap_us * 1000;
+	if (--t->left > 0)
+		gen_push(g, e);
+}
+
 void
 act_quic(struct gen *g, struct process *p)
 {
 	struct event e = begin(g, p, fire_udp, 443);
 
+	if (e.u.transfer.seq % 8 == 0)
+		e.fire = fire_upload;
+	/* a translator draws from all ports above the system's (RFC 4787), those of services among them */
+	e.u.transfer.cport = (uint16_t)(1024 + e.u.transfer.ack % (65536 - 1024));
 	e.u.transfer.size = (uint16_t)rng_range(&p->rng, 1263, 1350);
 	e.u.transfer.left = amount(p, 2, 10);
 	/* some senders empty their window at line speed */
