@@ -124,8 +124,8 @@ judge_window(const struct judge_env *env, const struct watch *w, const struct ce
 		v->heat = HEAT_WARM;
 }
 
-static void
-judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
+bool
+abuser_draws(const struct judge_env *env, const struct watch *w, struct verdict *v)
 {
 	const struct abuser_settings *set = &env->settings->abuser;
 	const struct cell brief = watch_cell(w, SUM_SHORT), longer = watch_cell(w, SUM_LONG), total = watch_cell(w, SUM_TOTAL);
@@ -146,6 +146,17 @@ judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
 	s->met = s->met && sum.active >= set->active_minutes;
 	if (slow.heat > v->heat && s->met && watch_still_active(w, env->tick))
 		*v = slow;
+	return v->heat == HEAT_HOT;
+}
+
+static void
+judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
+{
+	abuser_draws(env, w, v);
+	if (env->other_end != NULL && passed_on(w, env->other_end) >= PASSED_ON) {
+		v->heat = HEAT_COLD;
+		v->note = "it passes on what strangers ask it: an open forwarder, judged as a reflector";
+	}
 	if ((w->flags & (HOST_RESOLVER | HOST_NEVER)) != 0) {
 		v->heat = HEAT_COLD;
 		v->note = (w->flags & HOST_NEVER) != 0 ? "in a group that never alerts" : "a configured resolver";

@@ -101,6 +101,7 @@ struct judge_env {
 	const struct area_facts *facts; /* of a prefix or link, else NULL */
 	const struct link_load *load;   /* of a link, else NULL */
 	bool carpet;          /* the host's prefix is under an attack that has been named */
+	const struct watch *other_end; /* of a DNS client what it answers strangers, of a server what it draws; NULL: nothing */
 	uint32_t tick;
 	bool networks_known;  /* own prefixes (or resolvers) are configured */
 	bool queries_seen;    /* DNS queries were seen in the last minutes: both directions are visible */
@@ -124,6 +125,12 @@ void detect_settings_defaults(struct detect_settings *s);
  * `why` and, for an unknown name, the nearest known one (or NULL). */
 int detect_settings_set(struct detect_settings *s, const char *kind, const char *name, double value, const char *unit,
     char *why, size_t why_size, const char **nearest);
+
+/* abuser.c: whether a client draws amplified answers, whoever asked it to; the verdict in `v`. */
+bool abuser_draws(const struct judge_env *env, const struct watch *w, struct verdict *v);
+/* reflector.c: how much of what a client draws it passes on to strangers, lately; 0..1. */
+double passed_on(const struct watch *client, const struct watch *server);
+#define PASSED_ON 0.5 /* from which on it is an open forwarder: twice the half is lost where only one of two ways is seen */
 
 /* exporter.c: news of a flow exporter into its watch. */
 void exporter_take(struct watch *w, const struct exporter_news *n, uint32_t tick, int64_t begin_ns);

@@ -291,7 +291,7 @@ sentence(struct alert *a, const struct watch *w, const struct verdict *v)
 	case KIND_DNS_AMPLIFICATION_REFLECTOR:
 		snprintf(a->message, sizeof(a->message),
 		    "%s amplifies DNS towards strangers: %.0f large answers for %s, %s, mostly to %s, which is likely the "
-		    "victim of forged queries%s", who, value(a, EV_RESPONSES), question, rate, peer, behind);
+		    "victim of forged queries%s%s%s", who, value(a, EV_RESPONSES), question, rate, peer, behind, note[0] != '\0' ? "; " : "", note);
 		break;
 	case KIND_UDP_AMPLIFICATION_VICTIM:
 		snprintf(a->message, sizeof(a->message),

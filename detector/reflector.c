@@ -6,6 +6,9 @@
  *
  * The server side of a watch is fed only with strangers' traffic (engine.c decides who is one), so
  * what our own customers draw never counts here.
+ *
+ * A home router that forwards what the world asks it is a reflector, too, but a slow one: many of them share the work.  It
+ * draws from our resolver what an infected host would draw, and hands it on; so the abuser's thresholds hold for it.
  */
 #include "detector/detector.h"
 
@@ -72,6 +75,31 @@ judge_window(const struct judge_env *env, const struct watch *w, const struct ce
 		v->heat = HEAT_WARM;
 }
 
+double
+passed_on(const struct watch *client, const struct watch *server)
+{
+	const struct cell drawn = watch_cell(client, SUM_LONG), given = watch_cell(server, SUM_LONG);
+
+	return drawn.large == 0 ? 0 : given.large < drawn.large ? (double)given.large / drawn.large : 1;
+}
+
+/* An open forwarder: hot when what it draws would name an infected host. */
+static void
+judge_forwarder(const struct judge_env *env, const struct watch *w, struct verdict *v)
+{
+	const double share = passed_on(env->other_end, w);
+	struct verdict drawn;
+
+	if (share < PASSED_ON || !abuser_draws(env, env->other_end, &drawn))
+		return;
+	if (v->heat != HEAT_HOT) {
+		drawn.role = ROLE_REFLECTOR;
+		*v = drawn;
+	}
+	verdict_signal(v, "passed_on", "Of what it draws it hands on to strangers", "mismatch", "%", share, share, share, PASSED_ON)->required = true;
+	v->note = "it is an open forwarder: it draws them from a resolver";
+}
+
 static void
 judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
 {
@@ -84,6 +112,8 @@ judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
 	judge_window(env, w, &longer, share / 4, watch_window_s[WINDOW_LONG], &slow);
 	if (slow.heat > v->heat && watch_still_active(w, env->tick))
 		*v = slow;
+	if (env->other_end != NULL)
+		judge_forwarder(env, w, v);
 	if ((w->flags & HOST_NEVER) != 0)
 		v->heat = HEAT_COLD;
 }

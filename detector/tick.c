@@ -494,6 +494,8 @@ judge_env_of(const struct engine *e, const struct judge_env *all, const struct w
 	const struct watch *prefix = areas_prefix_of(e, w);
 
 	env.carpet = prefix != NULL && e->facts[prefix - e->areas.pool].carpet;
+	if (w->service == SERVICE_DNS)
+		env.other_end = watches_find(&e->watches, e->env.seed, &w->addr, w->side == SIDE_CLIENT ? SIDE_SERVER : SIDE_CLIENT, SERVICE_DNS);
 	if (w->group != 0) {
 		env.settings = &e->group[w->group - 1].settings;
 		env.per_client = e->group[w->group - 1].kind == GROUP_AUTHORITATIVE;

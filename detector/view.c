@@ -248,17 +248,34 @@ suspect(const struct engine *e, const struct addr *client)
 	return w != NULL && w->total.large >= 3 && w->total.repeat * 2 >= w->total.large;
 }
 
+/* Whose matching queries are the attack: those who are named for asking, and of reflectors the addresses that are forged.  What a
+ * forwarder asks for strangers is as much the attack as what they ask it. */
+static size_t
+culprits(const struct engine *e, struct addr *out)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; out != NULL && i < e->book.alerts_n; i++) {
+		const struct alert *a = &e->book.alert[i].alert;
+		bool reflects = a->kind == KIND_DNS_AMPLIFICATION_REFLECTOR;
+
+		if (!e->book.alert[i].used || !(reflects || a->kind == KIND_DNS_AMPLIFICATION_ABUSER))
+			continue;
+		out[n++] = a->subject.prefix.addr;
+		for (size_t k = 0; reflects && k < a->peers_n; k++)
+			out[n++] = a->peers[k].addr;
+	}
+	if (n > 1)
+		qsort(out, n, sizeof(*out), by_addr);
+	return n;
+}
+
 size_t
 engine_query_log(const struct engine *e, struct logged_query *out, size_t max)
 {
-	struct addr *offender = calloc(e->book.alerts_n + 1, sizeof(*offender));
-	size_t n = 0, offenders = 0;
+	struct addr *list = calloc((size_t)e->book.alerts_n * (1 + ALERT_PEERS) + 1, sizeof(*list));
+	size_t n = 0, listed = culprits(e, list);
 
-	for (uint32_t i = 0; offender != NULL && i < e->book.alerts_n; i++)
-		if (e->book.alert[i].used && e->book.alert[i].alert.kind == KIND_DNS_AMPLIFICATION_ABUSER)
-			offender[offenders++] = e->book.alert[i].alert.subject.prefix.addr;
-	if (offenders > 1)
-		qsort(offender, offenders, sizeof(*offender), by_addr);
 	for (int s = 0; s < SHARDS; s++) {
 		const struct shard *shard = &e->shard[s];
 
@@ -267,10 +284,9 @@ engine_query_log(const struct engine *e, struct logged_query *out, size_t max)
 	}
 	qsort(out, n, sizeof(*out), by_time);
 	for (size_t i = 0; i < n; i++)
-		out[i].offender = (offenders > 0 &&
-		    bsearch(&out[i].client, offender, offenders, sizeof(*offender), by_addr) != NULL) ||
+		out[i].offender = (listed > 0 && bsearch(&out[i].client, list, listed, sizeof(*list), by_addr) != NULL) ||
 		    suspect(e, &out[i].client);
-	free(offender);
+	free(list);
 	return n;
 }
 

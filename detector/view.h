@@ -97,7 +97,7 @@ struct logged_query {
 	uint64_t name_hash;   /* of the lower-cased wire name */
 	uint16_t qtype;
 	uint16_t ip_bytes;    /* of the query */
-	bool offender;        /* filled by the engine when the view is taken: client is subject of an abuser alert */
+	bool offender;        /* filled by the engine when the view is taken: client is subject of an abuser or reflector alert */
 };
 
 #endif

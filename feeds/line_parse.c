@@ -25,7 +25,7 @@ static const char *const signal_names[] = {
 	"clock_offset", "flow_answers", "lost_share", "record_share", "repaired_share", "sampling_changed", "undecoded",
 	"group_multiple", "history", "lasting", "multiple", "ordinary_rate", "packets_multiple", "sent_packets", "sent_rate",
 	"client_share", "slow_sum", "above_usual", "amplified_share", "any_share", "destinations", "full_in", "hosts", "largest_share", "load",
-	"per_host", "prefix_answers",
+	"passed_on", "per_host", "prefix_answers",
 };
 
 /* As the detectors put them; what is not here is called by its signal's name. */
@@ -94,6 +94,7 @@ static const char *const labels[] = {
 	"Rate sent",
 	"Large answers minute after minute, beyond one in three",
 	"Large answers to its loudest client",
+	"Of what it draws it hands on to strangers",
 	"Amplified answers among all that it carries",
 	"And above what is usual at this hour",
 	"ANY among the large answers",

@@ -56,6 +56,19 @@ tell_headline(struct lines *l, const struct story *s)
 	buf_done(&rest);
 }
 
+/* What the other end is to the named ones. */
+static const char *
+other_end(enum alert_kind k)
+{
+	switch (k) {
+	case KIND_DNS_AMPLIFICATION_REFLECTOR:
+	case KIND_UDP_AMPLIFICATION_REFLECTOR: return "towards";
+	case KIND_DNS_AMPLIFICATION_VICTIM:
+	case KIND_UDP_AMPLIFICATION_VICTIM: return "from";
+	default: return "through";
+	}
+}
+
 static void
 tell_course(struct lines *l, const struct story *s, struct buf *b)
 {
@@ -72,7 +85,7 @@ tell_course(struct lines *l, const struct story *s, struct buf *b)
 		buf_str(b, ", still open");
 	flush(l, b);
 	if (s->inc->has_through || s->name[0] != '\0') {
-		label(l, s->inc->has_through ? "through" : "name");
+		label(l, s->inc->has_through ? other_end(s->inc->kind) : "name");
 		if (s->inc->has_through)
 			buf_str(b, addr_text(&s->inc->through, through));
 		if (s->name[0] != '\0')

@@ -436,6 +436,18 @@ def r_authoritative_abused(c):
         c.ask(t, "198.18.0.1", "10.64.0.40", "signed.example", ANY, 2800, 300, own=True)
 
 
+def open_forwarder(c, cpe, rate, stop, victim="198.18.5.5"):
+    """a home router that passes on what the world asks it"""
+    for t in c.steady(5, stop, rate):
+        qid, sport = c.query(t, victim, cpe, "amp.example", ANY)
+        c.ask(t + 0.001, cpe, RESOLVER, "amp.example", ANY, 3000, 3600)
+        c.answer(t + 0.03, cpe, victim, "amp.example", ANY, 3000, 3600, qid, sport)
+
+
+def r_open_forwarder(c): ordinary(c, 60), open_forwarder(c, "10.64.0.200", 5, 50)
+def r_open_forwarder_slow(c): ordinary(c, 200), open_forwarder(c, "10.64.0.200", 0.5, 190)
+
+
 def r_slow(c):
     authoritative(c, 5, 250, 1, size=(200, 700))
     for t in c.steady(20, 120, 6):
