@@ -56,15 +56,23 @@ curve_add(struct curve *c, int64_t second, const struct series_point *p)
 		c->point[i].max_bytes = c->point[i].bytes;
 }
 
+/* Not a server under queries, whose few answers are not amplified, or are its clients' already. */
+static bool
+judged_by_answers(const struct watch *w)
+{
+	return w->service != SERVICE_NONE && !service_is_names(w->service) && w->service < SERVICE_LEVEL &&
+	    (w->now.large > 0 || w->now.answers > 0);
+}
+
 /* Adds a watch's tick to the curves of everything and of its link. */
 static void
 amplified(struct series_point *p, const struct watch *w, bool offender)
 {
 	const struct cell *c = &w->now;
 
-	if (w->service == SERVICE_NONE || service_is_names(w->service) || w->service >= SERVICE_LEVEL)
-		return; /* a server under queries: its few answers are not amplified, or are its clients' already */
-	p->offenders += offender && (c->large > 0 || c->answers > 0);
+	if (!judged_by_answers(w))
+		return;
+	p->offenders += offender;
 	if (w->records)
 		return; /* counted in the seconds they covered */
 	if (w->service == SERVICE_DNS) {
@@ -152,8 +160,12 @@ engine_grow_curves(struct engine *e)
 		for (uint32_t i = 0; i < e->watches.used; i++) {
 			const struct watch *w = &e->watches.pool[e->watches.order[i]];
 
-			if (w->link == l && w->touched == e->env.tick && w->side == SIDE_CLIENT)
+			if (w->link != l || w->touched != e->env.tick)
+				continue;
+			if (w->side == SIDE_CLIENT)
 				amplified(&p, w, w->life.alert != 0);
+			else /* what a reflector sends leaves by the other direction */
+				p.offenders += judged_by_answers(w) && w->life.alert != 0;
 		}
 		curve_add(&e->curve[l], second, &p);
 		link_load_add(&e->link_load[l - 1], second, &p);
