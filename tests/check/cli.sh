@@ -24,7 +24,7 @@ commands=$("$damp" --help | sed -nE 's/^  damp ([a-z-]+) .*/\1/p')
 holds "help lists the commands" '[ "$(wc -w <<<"$commands")" = 11 ]'
 declare -A needs=([replay]="--config --networks --resolvers --geoip --key --alerts --rules-dir --html --stats --threads --quiet --verbose --no-color"
 	[run]="--config --interface --listen --queue --archive --alerts" [why]="--config --networks" [rules]="--format --list --policy --ttl --incident --output"
-	[probe]="--interface --read --to --active --inactive --fragments --sampling --max-flows --domain --filter --rate --quiet"
+	[probe]="--interface --read --to --end --active --inactive --fragments --sampling --max-flows --domain --filter --rate --quiet"
 	[verify]="--key --threads" [keygen]="--output" [check-config]="" [help]=""
 	[flows]="--format --filter --time --last --aggregate --fields --stat --order --top --limit --plain --wide --local --asdot"
 	[report]="--filter --time --order --top --list")
