@@ -79,6 +79,7 @@ struct config_archive {
 	unsigned int interval_s, nesting, level, sync_s;
 	uint64_t max_bytes;          /* 0: no limit, also below */
 	unsigned int max_count, max_age_s;
+	int line;                    /* of a mapping in the file: then it needs a dir, there or as an option; 0: none */
 };
 
 struct config_texts {

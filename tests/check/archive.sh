@@ -26,8 +26,10 @@ END
 until_true() { local i; for i in {1..200}; do "$@" && return; sleep 0.05; done; return 1; }
 bound() { ss -Hlnu "sport = :$1" | grep -q .; }
 drained() { sleep 0.3; [ "$(ss -Hlnu "sport = :$1" | awk '{ print $2 }')" = 0 ]; } # what was sent there is read
+# its keys in the file, its folder as an option
+sed -i '/^  dir:/d' "$dir/conf"
 start() {
-	"$damp" run -c "$dir/conf" >"$dir/run.out" 2>&1 & run=$!; pids+=("$run")
+	"$damp" run -c "$dir/conf" --archive "$dir/archive" >"$dir/run.out" 2>&1 & run=$!; pids+=("$run")
 	until_true grep -qE 'listening on|needs an interface' "$dir/run.out"
 }
 files() { find "$dir/archive" -type f -name "$1" | sort; }
