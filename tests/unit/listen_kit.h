@@ -56,12 +56,12 @@ six_here(void)
 }
 
 static inline void
-open_list(struct kit *k, const struct source_listen *list, size_t n)
+open_events(struct kit *k, const struct source_listen *list, size_t n, const struct source_events *ev)
 {
 	char why[300] = "";
 
 	*k = (struct kit){0};
-	k->source = source_open_listen(list, n, NULL, why, sizeof(why));
+	k->source = source_open_listen(list, n, ev, why, sizeof(why));
 	if (k->source == NULL)
 		print_error("%s\n", why);
 	assert_non_null(k->source);
@@ -70,6 +70,12 @@ open_list(struct kit *k, const struct source_listen *list, size_t n)
 	assert_int_equal(k->sockets, n);
 	for (size_t i = 0; i < n; i++)
 		assert_int_not_equal(k->socket[i].port, 0);
+}
+
+static inline void
+open_list(struct kit *k, const struct source_listen *list, size_t n)
+{
+	open_events(k, list, n, NULL);
 }
 
 static inline void

@@ -185,6 +185,29 @@ test_tcp_no_descriptors(void **state)
 	close_kit(&k);
 }
 
+/* Where only some may send, nobody else keeps a connection. */
+static void
+test_tcp_strangers(void **state)
+{
+	struct prefix known;
+	const struct export_setup setup = {.known = &known, .known_n = 1};
+	const struct source_events ev = {.export_setup = &setup};
+	struct kit k;
+	char c;
+	int fd;
+
+	(void)state;
+	assert_int_equal(prefix_parse("192.0.2.1", &known), 0);
+	open_events(&k, &(struct source_listen){.address = "tcp://127.0.0.1:0"}, 1, &ev);
+	fd = sender(false, k.socket[0].port, SOCK_STREAM);
+	assert_int_equal(source_read(k.source, &k.block), 0);
+	assert_int_equal(counts(&k).connections, 0);
+	assert_int_equal(counts(&k).refused, 1);
+	assert_int_equal(recv(fd, &c, 1, 0), 0);
+	close(fd);
+	close_kit(&k);
+}
+
 int
 main(void)
 {
@@ -194,6 +217,7 @@ main(void)
 		cmocka_unit_test(test_tcp_liars),
 		cmocka_unit_test(test_tcp_bounded),
 		cmocka_unit_test(test_tcp_no_descriptors),
+		cmocka_unit_test(test_tcp_strangers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
