@@ -19,6 +19,7 @@ struct collected {
 	const struct config *config;
 	struct export_setup setup;
 	struct exporter_override *override;
+	struct prefix *known;
 	struct export *export;
 	struct source *source;      /* a live one; NULL: none */
 	struct archive *archive;
@@ -170,6 +171,14 @@ setup_exporters(struct collected *c, bool live)
 			c->override[c->setup.exporters.overrides_n++] =
 			    (struct exporter_override){k->exporter[i].from.prefix, k->exporter[i].sampling};
 	c->setup.exporters.override = c->override;
+	if (k->known_exporters_only) {
+		c->known = calloc(k->exporters_n + 1, sizeof(*c->known));
+		if (c->known == NULL)
+			return false;
+		for (size_t i = 0; i < k->exporters_n; i++)
+			c->known[c->setup.known_n++] = k->exporter[i].from.prefix;
+		c->setup.known = c->known;
+	}
 	c->export = export_new(&c->setup);
 	if (c->export != NULL && live)
 		load_templates(c);
@@ -208,6 +217,7 @@ collected_close(struct collected *c)
 	export_free(c->export);
 	pthread_mutex_destroy(&c->archiving);
 	free(c->override);
+	free(c->known);
 	free(c);
 }
 
@@ -298,6 +308,7 @@ sum_one(void *ctx, struct export *x)
 		return;
 	s->first = false;
 	s->sums->unknown += export_unknown(x);
+	s->sums->strangers += export_strangers(x);
 	s->sums->count[EXPORTER_CORRUPT] += export_unknown(x);
 	s->sums->exporters += exporters_n(e);
 	s->sums->beyond += exporters_full(e);
@@ -409,13 +420,14 @@ collected_json(struct collected *c, struct json *j)
 	struct summing s = {.c = c, .json = j, .first = true};
 
 	collected_sums(c, &sums);
-	if (sums.exporters > 0) {
+	if (sums.exporters > 0 || sums.strangers > 0) {
 		json_open(j, "exporters", '[');
 		each_export(c, rows_json, &s);
 		json_close(j, ']');
 		json_open(j, "exporter_sums", '{');
 		json_uint(j, "exporters", sums.exporters);
 		json_uint(j, "unknown_datagrams", sums.unknown);
+		json_uint(j, "stranger_datagrams", sums.strangers);
 		json_uint(j, "beyond_table", sums.beyond);
 		for (int k = 0; k < EXPORTER_COUNTS; k++)
 			json_uint(j, exporter_count_name((enum exporter_count)k), sums.count[k]);

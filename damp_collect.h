@@ -37,6 +37,7 @@ double collected_slowest_qps(const struct config *c, bool records, uint32_t samp
 struct collected_sums {
 	size_t exporters;
 	uint64_t unknown;  /* datagrams that were no exports */
+	uint64_t strangers; /* datagrams of exporters that are not known, where only those may send */
 	uint64_t beyond;   /* look-ups that ended in the last row of a full table */
 	uint64_t count[EXPORTER_COUNTS];
 };

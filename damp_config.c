@@ -171,6 +171,20 @@ check_groups(const struct config *c)
 	return problems;
 }
 
+/* What only shows when the whole file and all options are there. */
+static int
+check_whole(const struct config *c)
+{
+	int problems = check_groups(c);
+
+	if (c->archive.line > 0 && c->archive.dir == NULL) {
+		on_problem(NULL, c->file != NULL ? c->file : "damp", c->archive.line, "archive: needs a dir",
+		    "such as dir: /var/flows, or --archive /var/flows");
+		problems++;
+	}
+	return problems;
+}
+
 static bool
 supported(const struct config *c, unsigned int use)
 {
@@ -203,7 +217,7 @@ configure(const char *command, int argc, char **argv, unsigned int use, struct c
 	*status = parse_options(argc, argv, use, take_option, &p, rest, rest_n);
 	if (p.problems > 0 || (*status == EXIT_OK && !supported(c, use)))
 		*status = EXIT_USAGE;
-	if (*status == EXIT_OK && check_groups(c) > 0)
+	if (*status == EXIT_OK && check_whole(c) > 0)
 		*status = EXIT_USAGE;
 	return *status == EXIT_OK;
 }
@@ -327,7 +341,7 @@ check_file(const char *path)
 
 	config_init(&c, &config_events);
 	status = config_load(&c, path) > 0 || !supported(&c, USE_RUN) ? EXIT_USAGE : EXIT_OK;
-	if (check_groups(&c) > 0)
+	if (check_whole(&c) > 0)
 		status = EXIT_USAGE;
 	buf_init(&out, 4 << 20);
 	config_print(&c, &out, print_settings, NULL);

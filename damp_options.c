@@ -78,6 +78,7 @@ static const struct option_row {
 	{"interface", 'i', "IF", NULL, NULL, USE_PROBE, "meter this interface; repeat for more"},
 	{"read", 'r', "FILE", NULL, NULL, USE_PROBE, "meter a capture file, - for standard input; repeat for more"},
 	{"to", 0, "HOST:PORT", NULL, NULL, USE_PROBE, "the collector, or redis://HOST for a queue; repeat to send to each"},
+	{"end", 0, NULL, NULL, "true", USE_PROBE, "push END into queues at last, which ends their reader"},
 	{"version", 0, "N", NULL, NULL, USE_PROBE, "5 or 9 (NetFlow) or 10 (IPFIX); default 9"},
 	{"active", 0, "TIME", NULL, NULL, USE_PROBE, "report a flow at least this often; default 5m"},
 	{"inactive", 0, "TIME", NULL, NULL, USE_PROBE, "a flow ends when idle for so long; default 15s"},

@@ -525,11 +525,11 @@ run_several(struct pipeline *p, struct source *s, const struct pipeline_events *
 static int
 slice_init(struct pipeline *p, struct slice *s)
 {
-	s->key = calloc(SLICE_FLOWS, sizeof(*s->key));
+	s->key = malloc(SLICE_FLOWS * sizeof(*s->key)); /* engine_keys writes them */
 	if (s->key == NULL || flow_batch_init(&s->batch, SLICE_FLOWS) < 0)
 		return ERR_NOMEM;
 	for (unsigned int g = 0; grouped(p) && g < groups_of(p); g++) {
-		s->items[g].item = calloc(SLICE_FLOWS * 4, sizeof(*s->items[g].item));
+		s->items[g].item = malloc(SLICE_FLOWS * 4 * sizeof(*s->items[g].item));
 		if (s->items[g].item == NULL)
 			return ERR_NOMEM;
 	}

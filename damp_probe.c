@@ -38,7 +38,7 @@ struct options {
 	double active_s, inactive_s;
 	enum meter_fragments fragments;
 	uint64_t sampling, max_flows, domain, rate;
-	bool rate_given, quiet;
+	bool rate_given, quiet, end;
 };
 
 /* --- options ------------------------------------------------------------------------------------------------ */
@@ -135,6 +135,8 @@ take_probe(void *ctx, const char *name, const char *key, const char *value)
 	}
 	if (strcmp(name, "filter") == 0)
 		o->filter = value;
+	else if (strcmp(name, "end") == 0)
+		o->end = true;
 	else
 		o->quiet = true;
 	return EXIT_OK;
@@ -247,7 +249,7 @@ put_in_queues(struct probe *p, const struct flow *f)
 	}
 }
 
-/* A queue pushes many records at once; live they wait a second at most. */
+/* A queue pushes many records at once; live they wait a second at most.  The last push may tell the reader so. */
 static void
 flush_queues(struct probe *p, bool last)
 {
@@ -256,7 +258,7 @@ flush_queues(struct probe *p, bool last)
 	p->queues.flushed_ns = meter_now(p->meter);
 	p->queues.gone = false;
 	for (size_t i = 0; i < p->queues.n; i++)
-		if (queue_out_flush(p->queues.q[i]) < 0)
+		if ((last && p->o->end ? queue_out_end(p->queues.q[i]) : queue_out_flush(p->queues.q[i])) < 0)
 			p->queues.gone = true;
 }
 

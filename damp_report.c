@@ -98,6 +98,8 @@ gather_rejected(struct gathered *g, const struct report_facts *f)
 	for (size_t i = 0; i < sizeof(exports) / sizeof(exports[0]); i++)
 		if (sums.count[exports[i].count] > 0)
 			g->rejected[g->in.rejected_n++] = (struct report_count){exports[i].name, sums.count[exports[i].count]};
+	if (sums.strangers > 0)
+		g->rejected[g->in.rejected_n++] = (struct report_count){"datagrams of unknown exporters", sums.strangers};
 	if (t->kernel_drops > 0)
 		g->rejected[g->in.rejected_n++] = (struct report_count){"kernel-drops", t->kernel_drops};
 	g->in.rejected = g->rejected;

@@ -79,6 +79,7 @@ struct config_archive {
 	unsigned int interval_s, nesting, level, sync_s;
 	uint64_t max_bytes;          /* 0: no limit, also below */
 	unsigned int max_count, max_age_s;
+	int line;                    /* of a mapping in the file: then it needs a dir, there or as an option; 0: none */
 };
 
 struct config_texts {
@@ -140,6 +141,7 @@ struct config {
 	uint64_t seed;          /* of keyed hashing; valid with has_seed */
 	uint8_t hash_key[16];   /* secret of keyed hashing; valid with has_hash_key; never printed */
 	bool has_seed, has_hash_key;
+	bool known_exporters_only; /* datagrams of others than those of the list are dropped */
 	bool quiet, verbose, color;
 
 	uint64_t in_file, in_option; /* bit per key: who gave it */

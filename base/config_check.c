@@ -169,4 +169,7 @@ config_check(struct config *c)
 	for (size_t i = 0; i < c->groups_n; i++)
 		check_group(c, i);
 	check_overlaps(c);
+	if (c->known_exporters_only && c->exporters_n == 0)
+		config_problem(c, &(struct config_place){c->file, 0, "known-exporters-only"}, "exporters: [{address: 192.0.2.1}]",
+		    "%s", "nobody is known: list the exporters");
 }

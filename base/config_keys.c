@@ -462,6 +462,7 @@ const struct config_key config_keys[CONFIG_KEYS] = {
 	{"listen", CONFIG_LIST, CONFIG_TEXTS, AT(listen), take_listen, NULL},
 	{"listen-threads", CONFIG_ONE, CONFIG_OWN, 0, take_listen_threads, NULL},
 	{"exporters", CONFIG_MAPS, CONFIG_OWN, 0, NULL, NULL},
+	{"known-exporters-only", CONFIG_ONE, CONFIG_BOOL, AT(known_exporters_only), NULL, NULL},
 	{"queue", CONFIG_ONE, CONFIG_TEXT, AT(queue), take_queue, NULL},
 	{"templates", CONFIG_ONE, CONFIG_TEXT, AT(templates), NULL, NULL},
 	{"state", CONFIG_ONE, CONFIG_TEXT, AT(state), NULL, NULL},

@@ -601,9 +601,7 @@ take_top_pair(struct walk *w, int i, const yaml_node_t *key, const yaml_node_t *
 		walk_mapping(w, value, "the policy", policy_keys, 4, take_policy_pair);
 	} else if (strcmp(k->name, "archive") == 0 && value->type == YAML_MAPPING_NODE) {
 		walk_mapping(w, value, "the archive", archive_keys, 9, take_archive_pair);
-		if (c->archive.dir == NULL)
-			config_problem(c, &(struct config_place){c->file, (int)value->start_mark.line + 1, "archive"},
-			    "such as dir: /var/flows", "%s", "needs a dir");
+		c->archive.line = (int)value->start_mark.line + 1;
 	} else if (strcmp(k->name, "exporters") == 0) {
 		if (!is_null(value))
 			walk_items(w, value, k->name, take_exporter);

@@ -310,6 +310,8 @@ config_print(const struct config *c, struct buf *out, config_settings_printer *s
 	put_key(c, out, "listen-threads");
 	buf_printf(out, " %u\n", c->listen_threads);
 	put_exporters(c, out);
+	put_key(c, out, "known-exporters-only");
+	buf_printf(out, " %s\n", c->known_exporters_only ? "true" : "false");
 	put_one(c, out, "queue", c->queue, "none");
 	put_one(c, out, "templates", c->templates, "forgotten at the end");
 	put_one(c, out, "state", c->state, "forgotten at the end");

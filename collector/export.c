@@ -5,6 +5,7 @@
 
 #include "base/cursor.h"
 #include "base/err.h"
+#include "base/prefixmap.h"
 #include "collector/sflow.h"
 #include "collector/template.h"
 
@@ -12,8 +13,23 @@ struct export {
 	struct exporters *exporters;
 	struct templates *templates;
 	struct sflow *sflow;
-	uint64_t unknown;
+	struct prefixmap known;
+	bool known_only;
+	uint64_t unknown, strangers;
 };
+
+/* Everybody is known where nobody is named. */
+static int
+know(struct export *x, const struct export_setup *s)
+{
+	int err = 0;
+
+	prefixmap_init(&x->known);
+	x->known_only = s->known_n > 0;
+	for (size_t i = 0; i < s->known_n && err == 0; i++)
+		err = prefixmap_add(&x->known, &s->known[i], 1);
+	return err == 0 && x->known_only ? prefixmap_build(&x->known) : err;
+}
 
 struct export *
 export_new(const struct export_setup *s)
@@ -25,7 +41,7 @@ export_new(const struct export_setup *s)
 	x->exporters = exporters_new(&s->exporters);
 	x->templates = templates_new(s);
 	x->sflow = sflow_new(s->exporters.seed);
-	if (x->exporters == NULL || x->templates == NULL || x->sflow == NULL) {
+	if (know(x, s) < 0 || x->exporters == NULL || x->templates == NULL || x->sflow == NULL) {
 		export_free(x);
 		return NULL;
 	}
@@ -40,6 +56,7 @@ export_free(struct export *x)
 	sflow_free(x->sflow);
 	templates_free(x->templates);
 	exporters_free(x->exporters);
+	prefixmap_done(&x->known);
 	free(x);
 }
 
@@ -67,11 +84,27 @@ export_unknown(const struct export *x)
 	return x->unknown;
 }
 
+uint64_t
+export_strangers(const struct export *x)
+{
+	return x->strangers;
+}
+
+bool
+export_knows(const struct export *x, const struct addr *a)
+{
+	return !x->known_only || prefixmap_find(&x->known, a) != 0;
+}
+
 int
 export_datagram(struct export *x, const struct export_from *from, const uint8_t *p, size_t n, struct flow_batch *out)
 {
 	struct cursor c = cursor_view(p, n);
 
+	if (!export_knows(x, &from->addr)) {
+		x->strangers++;
+		return ERR_INVALID;
+	}
 	switch (cursor_u16(&c)) {
 	case EXPORT_V1: case EXPORT_V5: case EXPORT_V6: case EXPORT_V7:
 		return netflow_decode(x, from, p, n, out);

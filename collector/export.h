@@ -16,6 +16,8 @@ struct export_setup {
 	struct exporters_setup exporters;
 	size_t template_bytes;     /* budget of templates and waiting data; 0: 96 MB */
 	unsigned int template_timeout_s; /* templates not refreshed for so long are forgotten (UDP); 0: 1800 */
+	const struct prefix *known; /* whose datagrams are taken, copied; everybody's where known_n is 0 */
+	size_t known_n;
 };
 
 struct export_from {
@@ -32,10 +34,14 @@ void export_free(struct export *x);
 struct exporters *export_exporters(struct export *x);
 
 /* Decodes one datagram (or IPFIX message); appends to the batch.  DNS views of sFlow samples borrow from `p`.  The
- * number of flows appended, or ERR_INVALID for what is no export datagram at all (counted in export_unknown). */
+ * number of flows appended, or ERR_INVALID for what is no export datagram at all (counted in export_unknown) or comes
+ * from somebody who is not known (export_strangers): a stranger gets no row, no template and no memory. */
 int export_datagram(struct export *x, const struct export_from *from, const uint8_t *p, size_t n,
     struct flow_batch *out);
 uint64_t export_unknown(const struct export *x);
+uint64_t export_strangers(const struct export *x);
+/* Whether datagrams from there are taken. */
+bool export_knows(const struct export *x, const struct addr *a);
 
 /* Whether these bytes look like an export datagram: version, counts and lengths agree.  Cheap; for finding
  * the format of a capture. */

@@ -108,10 +108,13 @@ known_peer(const struct tcp_receiver *t, const struct addr *a)
 static bool
 admit(struct tcp_receiver *t, int fd, const struct sockaddr_storage *peer, const struct listen_sink *to)
 {
+	struct export_from from = {.stream = true};
 	int64_t now = listen_now();
-	struct connection *c = place(t, now, to);
 	struct epoll_event ev = {.events = EPOLLIN};
+	struct connection *c;
 
+	from.addr = listen_addr(peer, &from.port);
+	c = export_knows(to->export, &from.addr) ? place(t, now, to) : NULL;
 	if (c == NULL)
 		return false;
 	if (c->buf == NULL)
@@ -120,8 +123,7 @@ admit(struct tcp_receiver *t, int fd, const struct sockaddr_storage *peer, const
 	if (c->buf == NULL || epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0)
 		return false;
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
-	c->from = (struct export_from){.stream = true};
-	c->from.addr = listen_addr(peer, &c->from.port);
+	c->from = from;
 	/* templates end with their connection; two of one peer know them together */
 	if (!known_peer(t, &c->from.addr))
 		templates_forget(to->export, &c->from.addr);

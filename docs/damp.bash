@@ -8,7 +8,7 @@ _damp_options() { # _damp_options COMMAND
 	replay) echo "$common --diff" ;;
 	why) echo "$common" ;;
 	run) echo "$common -i --interface -l --listen --queue --archive" ;;
-	probe) echo '-i --interface -r --read --to --version --active --inactive --fragments --sampling --max-flows --domain
+	probe) echo '-i --interface -r --read --to --end --version --active --inactive --fragments --sampling --max-flows --domain
 		--filter --rate -q --quiet -h --help' ;;
 	rules) echo '--format --list --policy --ttl --incident -o --output -h --help --version' ;;
 	verify) echo '--key --threads -h --help --version' ;;

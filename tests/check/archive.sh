@@ -23,16 +23,25 @@ END
 "$damp" check-config "$dir/conf" >"$dir/out" 2>&1 ||
 	{ echo "skip archive: check-config does not know its keys: $(head -n 1 "$dir/out")"; exit 0; }
 
-start() { "$damp" run -c "$dir/conf" -q >"$dir/run.out" 2>&1 & run=$!; pids+=("$run"); sleep 1; }
+until_true() { local i; for i in {1..200}; do "$@" && return; sleep 0.05; done; return 1; }
+bound() { ss -Hlnu "sport = :$1" | grep -q .; }
+drained() { sleep 0.3; [ "$(ss -Hlnu "sport = :$1" | awk '{ print $2 }')" = 0 ]; } # what was sent there is read
+# its keys in the file, its folder as an option
+sed -i '/^  dir:/d' "$dir/conf"
+start() {
+	"$damp" run -c "$dir/conf" --archive "$dir/archive" >"$dir/run.out" 2>&1 & run=$!; pids+=("$run")
+	until_true grep -qE 'listening on|needs an interface' "$dir/run.out"
+}
 files() { find "$dir/archive" -type f -name "$1" | sort; }
 all() { files 'damp-*' | while read -r f; do zstd -qdc "$f" || cat "$f"; done | tool sum -; }
 
 start
 grep -q 'needs an interface' "$dir/run.out" && { echo "skip archive: damp run does not listen"; exit 0; }
 sent=$(tool v5 127.0.0.1 $port 9000)
-sleep 1
-kill -HUP "$run"; sleep 1
-[ -n "$(files 'damp-*')" ] && ok "SIGHUP completes the file" || not_ok "SIGHUP completes the file" "$(find "$dir/archive")" "$(cat "$dir/run.out")"
+until_true drained $port
+kill -HUP "$run"
+finished() { [ -n "$(files 'damp-*')" ]; }
+until_true finished && ok "SIGHUP completes the file" || not_ok "SIGHUP completes the file" "$(find "$dir/archive")" "$(cat "$dir/run.out")"
 kill "$run"; wait "$run"
 [ "$(all)" = "$sent" ] && [ -z "$(files 'tmp-*')" ] && ok "records, packets, bytes" || not_ok "records, packets, bytes" "sent $sent" "held $(all)"
 file=$(files 'damp-*' | head -n 1)
@@ -48,8 +57,8 @@ else echo "skip archive: tshark is not there"; fi
 if command -v nfcapd >/dev/null; then
 	mkdir "$dir/nf"
 	nfcapd -C none -b 127.0.0.1 -p $((port + 1)) -w "$dir/nf" -t 3600 -I x >"$dir/nf.log" 2>&1 & nf=$!; pids+=("$nf")
-	sleep 1
-	tool send "$dir/plain.ipfix" 127.0.0.1 $((port + 1)); sleep 0.5
+	until_true bound $((port + 1))
+	tool send "$dir/plain.ipfix" 127.0.0.1 $((port + 1)); until_true drained $((port + 1))
 	kill "$nf"; wait "$nf"
 	got=$(sed -nE "s/.*Flows: ([0-9]+), Packets: ([0-9]+), Bytes: ([0-9]+), Sequence Errors: 0, Bad.*/\1 \2 \3/p" "$dir/nf.log" | tail -n 1)
 	[ "$got" = "$(tool sum "$dir/plain.ipfix")" ] && ok "nfcapd takes its messages" || not_ok "nfcapd takes its messages" "$(tail -n 4 "$dir/nf.log")"
@@ -58,7 +67,8 @@ else echo "skip archive: nfcapd is not there"; fi
 before=$(md5sum "$file")
 start
 tool v5 127.0.0.1 $port 3000 >"$dir/sent"
-sleep 3
+until_true drained $port
+sleep 2 # a sync
 kill -9 "$run"; wait "$run" 2>/dev/null
 left=$(files 'tmp-*' | wc -l)
 start

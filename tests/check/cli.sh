@@ -24,7 +24,7 @@ commands=$("$damp" --help | sed -nE 's/^  damp ([a-z-]+) .*/\1/p')
 holds "help lists the commands" '[ "$(wc -w <<<"$commands")" = 11 ]'
 declare -A needs=([replay]="--config --networks --resolvers --geoip --key --alerts --rules-dir --html --stats --threads --quiet --verbose --no-color"
 	[run]="--config --interface --listen --queue --archive --alerts" [why]="--config --networks" [rules]="--format --list --policy --ttl --incident --output"
-	[probe]="--interface --read --to --active --inactive --fragments --sampling --max-flows --domain --filter --rate --quiet"
+	[probe]="--interface --read --to --end --active --inactive --fragments --sampling --max-flows --domain --filter --rate --quiet"
 	[verify]="--key --threads" [keygen]="--output" [check-config]="" [help]=""
 	[flows]="--format --filter --time --last --aggregate --fields --stat --order --top --limit --plain --wide --local --asdot"
 	[report]="--filter --time --order --top --list")
@@ -128,6 +128,8 @@ says "check-config: a place that is none, with its line" 2 'm\.conf:1: listen: "
 says "check-config: too many threads, with its line" 2 'm\.conf:2: .*a whole number from 1 to 16' "$damp" check-config "$dir/m.conf"
 says "check-config: an exporter's mistyped key, with its line" 2 'm\.conf:4: unknown key "adress".*did you mean address' "$damp" check-config "$dir/m.conf"
 says "check-config: an archive without a folder, with its line" 2 'm\.conf:6: archive: needs a dir; such as dir: ' "$damp" check-config "$dir/m.conf"
+printf 'known-exporters-only: true\n' >"$dir/n.conf"
+says "check-config: only known exporters, and none is" 2 'known-exporters-only: nobody is known: list the exporters' "$damp" check-config "$dir/n.conf"
 printf 'interfaces: [eth0, eth1]\n' >"$dir/i.conf"
 holds "replay does not mind the interfaces of the daemon" '"$damp" replay -q -c "$dir/i.conf" "$capture" 2>"$dir/err"'
 

@@ -106,6 +106,23 @@ if command -v nfreplay >/dev/null && [ -e "$data/nfcapd/nfdump-nfcapd.sample" ];
 	same "nfreplay: packets and bytes" "$(stat nfreplay.stats packets bytes)" "$(nf_total "$data/nfcapd/nfdump-nfcapd.sample" | cut -d' ' -f2,3)"
 fi
 
+# --- who may send ---------------------------------------------------------------------------------------------------------
+for who in 192.0.2.1 127.0.0.0/30; do
+	printf 'exporters:\n- address: %s\nknown-exporters-only: true\n' "$who" >known.yaml
+	run known -c known.yaml
+	"$damp" probe -q -r c.pcap --to "127.0.0.1:$port"
+	sleep 0.3
+	stop "$pid"
+	read -r flows strangers <<<"$(python3 -c '
+import json
+s = json.load(open("known.stats"))
+print(s["flows"], s["exporter_sums"]["stranger_datagrams"])')"
+	case $who in
+	192*) same "strangers are dropped and counted" "$flows $([ "$strangers" -gt 10 ] && echo counted)" "0 counted" ;;
+	*) same "who is known is not" "$([ "$flows" -gt 100 ] && echo taken) $strangers" "taken 0" ;;
+	esac
+done
+
 # --- the archive: HUP, the hook, death ------------------------------------------------------------------------------------
 cat >hook.sh <<'END'
 #!/bin/sh

@@ -49,6 +49,14 @@ is "END ends the run: exit status" $? 0
 is "END ends the run: the list is empty" "$(cli llen entry:queue)" 0
 is "every good record counted" "$(flows "$work/stats")" 3000
 
+capture=$(cd "$(dirname "$0")/.." && pwd)/golden/any_amp_100.pcap # two flows
+"$DAMP" probe -q -r "$capture" --to "unix://$work/s"
+is "a probe leaves the list open" "$(cli lindex entry:queue -1 | head -c 1)" '{'
+"$DAMP" probe -q -r "$capture" --to "unix://$work/s" --end
+timeout 60 "$DAMP" run --queue "unix://$work/s" --stats "$work/stats3" >"$work/out" 2>"$work/err"
+is "a probe with --end ends its reader: exit status" $? 0
+is "a probe with --end: every record before it" "$(flows "$work/stats3") $(cli llen entry:queue)" '4 0'
+
 push 60000
 "$DAMP" run --queue "unix://$work/s" --stats "$work/stats2" >"$work/out" 2>"$work/err" &
 damp=$!

@@ -2,21 +2,10 @@
 #ifndef TESTS_FUZZ_FLOWFILE_H
 #define TESTS_FUZZ_FLOWFILE_H
 
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include "tests/fuzz/fuzz.h"
 
 #include "base/err.h"
 #include "collector/source.h"
-
-static inline void
-check(int truth)
-{
-	if (!truth)
-		abort();
-}
 
 static inline void
 read_all(struct source *s, struct block *b, bool extra)
@@ -39,26 +28,22 @@ read_all(struct source *s, struct block *b, bool extra)
 static inline void
 fuzz_flowfile(const uint8_t *data, size_t size)
 {
-	int fd = memfd_create("fuzz", MFD_CLOEXEC);
-	char path[40], why[300];
+	char path[FUZZ_PATH], why[300];
+	int fd = fuzz_file(data, size, path);
 	struct source_events ev = {.want_extra = size % 2 == 0};
 	struct source_progress progress;
 	struct source *s;
 	struct block b;
 
-	if (fd < 0)
-		return;
-	if (write(fd, data, size) == (ssize_t)size && block_init(&b) == 0) {
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-		s = source_open_file(path, &ev, why, sizeof(why));
-		if (s != NULL) {
-			read_all(s, &b, ev.want_extra);
-			source_progress(s, &progress);
-			check(progress.done <= size && progress.total == size);
-		}
-		source_close(s);
-		block_done(&b);
+	check(block_init(&b) == 0);
+	s = source_open_file(path, &ev, why, sizeof(why));
+	if (s != NULL) {
+		read_all(s, &b, ev.want_extra);
+		source_progress(s, &progress);
+		check(progress.done <= size && progress.total == size);
 	}
+	source_close(s);
+	block_done(&b);
 	close(fd);
 }
 

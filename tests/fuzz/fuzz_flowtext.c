@@ -1,14 +1,11 @@
 /* flow-export's CSV and JSON: what was read is written and must read back the same. */
-#include <string.h>
 
-#include "flowtext.h"
+#include "tests/fuzz/flowtext.h"
 
 #include "base/timefmt.h"
 #include "collector/flowcsv.h"
 #include "collector/flowjson.h"
 #include "collector/queue.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
 same(const struct flow *f, const struct flow *g)
@@ -50,15 +47,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const char header[] =
 	    "#:unix_secs,unix_nsecs,sysuptime,exaddr,dpkts,doctets,first,last,engine_type,engine_id,srcaddr,dstaddr,"
 	    "nexthop,input,output,srcport,dstport,prot,tos,tcp_flags,src_mask,dst_mask,src_as,dst_as\n";
-	uint8_t *both = malloc(sizeof(header) - 1 + size);
 
-	read_text(data, size, record);
-	if (both == NULL)
-		return 0;
-	memcpy(both, header, sizeof(header) - 1);
-	if (size > 0)
-		memcpy(both + sizeof(header) - 1, data, size);
-	read_text(both, sizeof(header) - 1 + size, record);
-	free(both);
+	read_behind(header, data, size, record);
 	return 0;
 }

@@ -1,8 +1,6 @@
 /* flow-tools files. */
 #include "tests/fuzz/flowfile.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

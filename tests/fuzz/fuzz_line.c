@@ -1,24 +1,12 @@
 /* Bytes as an alert line: the parser must give a reason or an alert that renders, and the verifier's two
  * looks at a line must agree with a real JSON reader on where seq, prev, kid and sig stand. */
+#include "tests/fuzz/fuzz.h"
+
 #include <jansson.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "feeds/line.h"
 #include "feeds/tail.h"
 #include "feeds/verify.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-require(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void
 parse(const char *line, size_t n)
@@ -29,16 +17,16 @@ parse(const char *line, size_t n)
 	char why[200] = "";
 
 	if (line_parse(line, n, &a, why, sizeof(why)) < 0) {
-		require(why[0] != '\0');
+		check(why[0] != '\0');
 		return;
 	}
 	memset(&x, 0, sizeof(x));
 	buf_init(&b, LINE_MAX_BYTES);
-	require(line_render(&b, &a, &x) == 0);
-	require(memchr(b.p, '\n', b.len) == NULL);
+	check(line_render(&b, &a, &x) == 0);
+	check(memchr(b.p, '\n', b.len) == NULL);
 	buf_str(&b, "}}");
-	require(line_parse(b.p, b.len, &again, why, sizeof(why)) == 0);
-	require(again.id == a.id && again.kind == a.kind && again.t_ns / 1000000 == a.t_ns / 1000000);
+	check(line_parse(b.p, b.len, &again, why, sizeof(why)) == 0);
+	check(again.id == a.id && again.kind == a.kind && again.t_ns / 1000000 == a.t_ns / 1000000);
 	buf_done(&b);
 }
 
@@ -50,7 +38,7 @@ shape(const char *line, size_t n)
 	json_t *root, *damp;
 
 	if (tail_scan(line, n, &t, &why) < 0 || tail_shape(line, n, &t, &why) < 0) {
-		require(why != NULL);
+		check(why != NULL);
 		return;
 	}
 	/* what the walk lets pass need not be valid UTF-8 or have sane numbers; if jansson takes it, they agree */
@@ -60,10 +48,10 @@ shape(const char *line, size_t n)
 	damp = json_object_get(root, "damp");
 	prev = json_string_value(json_object_get(damp, "prev"));
 	kid = json_string_value(json_object_get(damp, "kid"));
-	require(prev != NULL && memcmp(prev, t.prev, TAIL_HASH_HEX) == 0);
-	require(kid != NULL && memcmp(kid, t.kid, TAIL_KID_HEX) == 0);
-	require(json_number_value(json_object_get(damp, "seq")) == (double)t.seq);
-	require(json_string_length(json_object_get(root, "sig")) == TAIL_SIG_BASE64);
+	check(prev != NULL && memcmp(prev, t.prev, TAIL_HASH_HEX) == 0);
+	check(kid != NULL && memcmp(kid, t.kid, TAIL_KID_HEX) == 0);
+	check(json_number_value(json_object_get(damp, "seq")) == (double)t.seq);
+	check(json_string_length(json_object_get(root, "sig")) == TAIL_SIG_BASE64);
 	json_decref(root);
 }
 
@@ -72,16 +60,13 @@ verify(const uint8_t *data, size_t size)
 {
 	struct verify_options o = {.threads = 1};
 	struct verify_result r;
-	int fd = memfd_create("lines", MFD_CLOEXEC);
+	char path[FUZZ_PATH];
+	int fd = fuzz_file(data, size, path), status;
 
-	if (fd < 0)
-		return;
-	if (write(fd, data, size) == (ssize_t)size && lseek(fd, 0, SEEK_SET) == 0) {
-		int status = verify_fd(fd, &o, &r);
-
-		require((status == 0) == (r.bad_line == 0));
-		require(status != 0 || r.bytes == size);
-	}
+	check(lseek(fd, 0, SEEK_SET) == 0);
+	status = verify_fd(fd, &o, &r);
+	check((status == 0) == (r.bad_line == 0));
+	check(status != 0 || r.bytes == size);
 	close(fd);
 }
 

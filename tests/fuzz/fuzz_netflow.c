@@ -1,21 +1,11 @@
 /* NetFlow with fixed records.  The input is a row of datagrams, each behind two bytes of length; what follows the
  * last whole one is a datagram too.  One exporter's state lives through all of them. */
-#include <stdint.h>
-#include <stdlib.h>
+#include "tests/fuzz/fuzz.h"
 
 #include "base/cursor.h"
 #include "collector/export.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 enum { SECOND = 1000000000 };
-
-static void
-check(int truth)
-{
-	if (!truth)
-		abort();
-}
 
 static void
 one(struct export *x, const uint8_t *p, size_t n, int64_t seen_ns, struct flow_batch *out)

@@ -3,20 +3,9 @@
  * An Ethernet packet is also decoded as a cooked one, which takes the decoder's general way instead of
  * its fast one: both must give the same flows.
  */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/fuzz/fuzz.h"
 
 #include "collector/source.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-check(int truth)
-{
-	if (!truth)
-		abort();
-}
 
 enum { ETHERNET = 1, COOKED2 = 276, COOKED2_HEADER = 20, ETHERNET_HEADER = 14 };
 

@@ -1,22 +1,9 @@
 /* A capture file of either format, read to its end and decoded. */
-#include <stdint.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <stdio.h>
-#include <unistd.h>
+#include "tests/fuzz/fuzz.h"
 
 #include "base/cursor.h"
 #include "base/err.h"
 #include "collector/source.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-check(int truth)
-{
-	if (!truth)
-		abort();
-}
 
 static void
 read_all(struct source *s, struct block *b, struct flow_batch *out)
@@ -55,28 +42,27 @@ is_capture(const uint8_t *p, size_t size)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	int fd = is_capture(data, size) ? memfd_create("fuzz", MFD_CLOEXEC) : -1;
-	char path[40], why[200];
+	char path[FUZZ_PATH], why[200];
 	struct source_events ev = {0};
 	struct source *s;
 	struct source_progress progress;
 	struct block b;
 	struct flow_batch out;
+	int fd;
 
-	if (fd < 0)
+	if (!is_capture(data, size))
 		return 0;
-	if (write(fd, data, size) == (ssize_t)size && block_init(&b) == 0) {
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-		s = source_open_file(path, &ev, why, sizeof(why));
-		if (s != NULL && flow_batch_init(&out, 256) == 0) {
-			read_all(s, &b, &out);
-			source_progress(s, &progress);
-			check(progress.done == size && progress.total == size);
-			flow_batch_done(&out);
-		}
-		source_close(s);
-		block_done(&b);
+	fd = fuzz_file(data, size, path);
+	check(block_init(&b) == 0 && flow_batch_init(&out, 256) == 0);
+	s = source_open_file(path, &ev, why, sizeof(why));
+	if (s != NULL) {
+		read_all(s, &b, &out);
+		source_progress(s, &progress);
+		check(progress.done == size && progress.total == size);
 	}
+	source_close(s);
+	flow_batch_done(&out);
+	block_done(&b);
 	close(fd);
 	return 0;
 }

@@ -1,17 +1,7 @@
 /* One sFlow datagram, twice: the second time sources and counters are known already. */
-#include <stdint.h>
-#include <stdlib.h>
+#include "tests/fuzz/fuzz.h"
 
 #include "collector/sflow.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-check(int truth)
-{
-	if (!truth)
-		abort();
-}
 
 static void
 check_flows(const struct flow_batch *out, const uint8_t *data, size_t size)

@@ -1,23 +1,10 @@
 /* A run of NetFlow v9 and IPFIX messages for one store: each is a length of two bytes, a byte of flags, and the
  * message.  Then the store goes through its saved form, and the same bytes are read as an IPFIX file. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include "tests/fuzz/fuzz.h"
 
 #include "base/cursor.h"
 #include "collector/source.h"
 #include "collector/template.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-check(int truth)
-{
-	if (!truth)
-		abort();
-}
 
 static void
 bounded(struct export *x)
@@ -52,16 +39,13 @@ save_and_load(struct export *x, const struct export_setup *s)
 static void
 as_file(const uint8_t *data, size_t size)
 {
-	int fd = memfd_create("fuzz", MFD_CLOEXEC);
 	struct source_events ev = {.want_extra = true};
-	char path[40], why[200];
-	struct source *s;
+	char path[FUZZ_PATH], why[200];
+	int fd = fuzz_file(data, size, path);
+	struct source *s = source_open_file(path, &ev, why, sizeof(why));
 	struct block b;
 
-	if (fd < 0 || write(fd, data, size) != (ssize_t)size || block_init(&b) < 0)
-		abort();
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	s = source_open_file(path, &ev, why, sizeof(why));
+	check(block_init(&b) == 0);
 	while (s != NULL && source_read(s, &b) > 0)
 		;
 	source_close(s);

@@ -10,12 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/timefmt.h"
 #include "detector/state.h"
-#include "tests/unit/detector_kit.h"
-
-#define T0 (INT64_C(1775960000) * NS_PER_S)
-enum { RESOLVER = 0x0a350035, MEMORY = 64 << 20 };
+#include "tests/unit/engine_kit.h"
 
 struct heard {
 	size_t opened, closed;
@@ -36,28 +32,7 @@ hear(void *ctx, const struct alert *a)
 static struct engine *
 start(struct heard *h, uint64_t seed)
 {
-	static struct detect_settings settings;
-	const struct engine_sink sink = {hear, h};
-	const struct engine_config c = {.seed = seed, .memory_bytes = MEMORY, .settings = &settings};
-	char why[200] = "";
-	struct engine *e;
-
-	detect_settings_defaults(&settings);
-	e = engine_new(&c, &sink, why, sizeof(why));
-	assert_non_null(e);
-	return e;
-}
-
-static void
-put(struct engine *e, const struct flow *f)
-{
-	struct engine_run run;
-	struct flow_key key;
-
-	engine_keys(e, f, 1, &key);
-	run = engine_begin(e, f, 1);
-	if (run.n > 0)
-		engine_ingest(e, f, &key, 1);
+	return kit_engine(hear, h, (struct engine_config){.seed = seed});
 }
 
 /* A second of a resolver that answers so many questions, all small, of very many clients. */
@@ -69,10 +44,10 @@ answers(struct engine *e, int64_t second, int rate)
 		struct flow f = {.start_ns = t, .end_ns = t, .src = kit_addr(0x0a400000 + (uint32_t)i % 2000), .dst = kit_addr(RESOLVER),
 			.packets = 1, .bytes = 70, .sampling = 1, .sport = 40000, .dport = 53, .proto = FLOW_UDP, .ttl = 60};
 
-		put(e, &f);
+		kit_put(e, &f);
 		f = (struct flow){.start_ns = t + 1000, .end_ns = t + 1000, .src = f.dst, .dst = f.src, .packets = 1, .bytes = 180,
 			.sampling = 1, .sport = 53, .dport = 40000, .proto = FLOW_UDP, .ttl = 60};
-		put(e, &f);
+		kit_put(e, &f);
 	}
 }
 
@@ -196,8 +171,8 @@ records(struct engine *e, int64_t minute, unsigned int clients, uint64_t each)
 		q.bytes = each * 70;
 		if (i % 5 != (unsigned int)minute % 5)
 			continue;
-		put(e, &q);
-		put(e, &f);
+		kit_put(e, &q);
+		kit_put(e, &f);
 	}
 }
 

@@ -292,6 +292,30 @@ test_lengths(void **state)
 	assert_int_equal(batch.n, 2);
 }
 
+/* Where only some may send, the others get no row. */
+static void
+test_strangers(void **state)
+{
+	struct prefix known[2];
+
+	(void)state;
+	assert_int_equal(prefix_parse("192.0.2.0/30", &known[0]), 0);
+	assert_int_equal(prefix_parse("2001:db8::1", &known[1]), 0);
+	export_free(x);
+	x = export_new(&(struct export_setup){.known = known, .known_n = 2});
+	assert_non_null(x);
+	assert_int_equal(feed(v5, sizeof(v5)), 1);
+	from.addr.b[15] = 4;
+	assert_int_equal(feed(v5, sizeof(v5)), ERR_INVALID);
+	assert_int_equal(feed(v5, 0), ERR_INVALID);
+	assert_int_equal(export_strangers(x), 2);
+	assert_int_equal(export_unknown(x), 0);
+	assert_int_equal(exporters_n(export_exporters(x)), 1);
+	assert_int_equal(addr_parse("2001:db8::1", &from.addr), 0);
+	assert_int_equal(feed(v5, sizeof(v5)), 1);
+	assert_int_equal(export_strangers(x), 2);
+}
+
 static void
 test_counts(void **state)
 {
@@ -409,6 +433,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_split_counters, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lengths, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_counts, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_strangers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_losses, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_room, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_override, setup, teardown),

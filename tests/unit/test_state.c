@@ -13,12 +13,10 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "base/timefmt.h"
 #include "detector/state.h"
-#include "tests/unit/detector_kit.h"
+#include "tests/unit/engine_kit.h"
 
-#define T0 (INT64_C(1775960000) * NS_PER_S)
-enum { HOST = 0x0a400011, RESOLVER = 0x0a350035, MEMORY = 64 << 20, LINES = 256 };
+enum { HOST = 0x0a400011, LINES = 256 };
 
 struct line {
 	enum alert_action action;
@@ -49,56 +47,21 @@ hear(void *ctx, const struct alert *a)
 static struct engine *
 start(struct heard *h, uint64_t seed)
 {
-	static struct detect_settings settings;
-	const struct engine_sink sink = {hear, h};
-	const struct engine_config c = {.seed = seed, .seed_kept = true, .memory_bytes = MEMORY, .settings = &settings};
-	char why[200] = "";
-	struct engine *e;
-
-	detect_settings_defaults(&settings);
-	e = engine_new(&c, &sink, why, sizeof(why));
-	assert_non_null(e);
-	return e;
-}
-
-static void
-put(struct engine *e, const struct flow *f)
-{
-	struct engine_run run;
-	struct flow_key key;
-
-	engine_keys(e, f, 1, &key);
-	run = engine_begin(e, f, 1);
-	if (run.n > 0)
-		engine_ingest(e, f, &key, 1);
+	return kit_engine(hear, h, (struct engine_config){.seed = seed, .seed_kept = true});
 }
 
 static void
 message(struct engine *e, int64_t t, bool response, uint32_t host, uint16_t id)
 {
-	static const uint8_t question[] = "\4ripe\3net\0\0\xff\0\1";
-	static const uint8_t record[] = {0xc0, 12, 0, 16, 0, 1, 0, 0, 1, 44, 0x0f, 0};
 	struct flow f = {.start_ns = t, .end_ns = t, .src = kit_addr(response ? RESOLVER : host),
 		.dst = kit_addr(response ? host : RESOLVER), .packets = 1, .bytes = response ? 1260 : 65, .sampling = 1,
 		.sport = response ? 53 : 40000, .dport = response ? 40000 : 53, .proto = FLOW_UDP, .ttl = 60};
-	uint8_t m[64] = {0};
-	size_t n = 12;
+	uint8_t m[KIT_MESSAGE];
 	struct dns_view v;
 
-	m[0] = (uint8_t)(id >> 8);
-	m[1] = (uint8_t)id;
-	m[2] = response ? 0x81 : 0x01;
-	m[5] = 1;
-	m[7] = response;
-	memcpy(m + n, question, sizeof(question) - 1);
-	n += sizeof(question) - 1;
-	if (response) {
-		memcpy(m + n, record, sizeof(record));
-		n += sizeof(record);
-	}
-	assert_int_equal(dns_view_parse(&v, m, n, response ? 1232 : n), 0);
+	kit_any_ripe(m, &v, response, id, response ? 1232 : 0);
 	f.dns = &v;
-	put(e, &f);
+	kit_put(e, &f);
 }
 
 /* `rate` amplified look-ups a second of one host. */
