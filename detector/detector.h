@@ -50,7 +50,7 @@ struct nxdomain_settings {
 	double rate, failing_share, min_answers, new_share, zones, address_share;
 };
 struct subdomain_settings {
-	double names, distinct_share, failing_share, over_usual;
+	double names, distinct_share, failing_share, over_usual, unanswered_distinct, unanswered_share, unanswered_length, unanswered_watched;
 };
 struct tunnel_settings {
 	double hour_bytes, dense_bytes, dense_share, dense_payload, day_bytes, day_hours, new_share, name_length, rare_share, long_names, hex_bits, address_factor, short_factor, digest_factor, clients;

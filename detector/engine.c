@@ -175,9 +175,11 @@ make_tables(struct engine *e, const struct engine_config *c)
 	if (e->facts == NULL || e->server == NULL || e->server_touched == NULL || e->judged == NULL || e->queue == NULL)
 		return ERR_NOMEM;
 	if (watches_init(&e->watches, watches) < 0 || watches_init(&e->areas, areas) < 0 || book_init(&e->book) < 0 ||
-	    ledger_init(&e->ledger, c->seed) < 0 || drawn_init(&e->drawn, c->seed) < 0 || baselines_init(&e->baselines, c->seed) < 0)
+	    ledger_init(&e->ledger, c->seed) < 0 || drawn_init(&e->drawn, c->seed) < 0 || baselines_init(&e->baselines, c->seed) < 0 ||
+	    asked_init(&e->asked) < 0)
 		return ERR_NOMEM;
 	e->book.ledger = &e->ledger;
+	e->env.answering = e->asked.answering;
 	return 0;
 }
 
@@ -248,6 +250,7 @@ engine_free(struct engine *e)
 	ledger_done(&e->ledger);
 	drawn_done(&e->drawn);
 	baselines_done(&e->baselines);
+	asked_done(&e->asked);
 	for (size_t i = 0; i < e->words_n; i++)
 		free(e->words[i]);
 	prefixmap_done(&e->places_map);

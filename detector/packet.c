@@ -173,6 +173,8 @@ dns_query(struct shard *s, const struct shard_env *env, const struct flow *f, co
 				p->any_queries += (uint32_t)f->packets;
 		}
 		log_query(s, env, f, f->dns);
+		if (!asked_answers(env->answering, k->dst))
+			asked_note(&s->asked, f, k->src);
 	}
 	if (p == NULL)
 		return;

@@ -19,6 +19,7 @@
 #include "base/prefixmap.h"
 #include "collector/flow.h"
 #include "collector/fragment.h"
+#include "detector/asked.h"
 #include "detector/names.h"
 #include "detector/service.h"
 #include "detector/sketch.h"
@@ -148,6 +149,7 @@ struct shard {
 	uint64_t *link_down;        /* bytes of this tick by link, of packets */
 	struct space_saving *gone;  /* [3]: evicted hosts by bytes, packets, fragments */
 	struct shard_names names;
+	struct asked_list asked;
 	struct shard_counters count;
 };
 
@@ -159,6 +161,7 @@ struct shard_env {
 	uint32_t large_answer;  /* bytes of a DNS message */
 	const struct prefixmap *places_map;
 	const struct place *places;
+	const uint64_t *answering; /* servers that answer: see asked.h */
 	struct service_map services;
 	uint32_t links_n;
 };
