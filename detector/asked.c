@@ -31,12 +31,15 @@ asked_list_done(struct asked_list *l)
 }
 
 int
-asked_init(struct asked_memory *m)
+asked_init(struct asked_memory *m, bool wanted)
 {
 	*m = (struct asked_memory){.answering = calloc(ANSWERING_BITS / 64, sizeof(uint64_t)),
 		.seen = {.word = calloc(2 * SEEN_WORDS, sizeof(uint64_t)), .words = SEEN_WORDS, .most = SEEN_KEYS}};
-	if (m->answering != NULL && m->seen.word != NULL)
+	if (m->answering != NULL && m->seen.word != NULL) {
+		if (!wanted) /* no question is kept of servers that answer */
+			memset(m->answering, 0xff, ANSWERING_BITS / 8);
 		return 0;
+	}
 	asked_done(m);
 	return ERR_NOMEM;
 }
@@ -182,6 +185,8 @@ asked_close_tick(struct engine *e)
 {
 	struct asked_memory *m = &e->asked;
 
+	if ((e->env.names & NAMES_ZONES) == 0)
+		return;
 	if (m->since == 0 || e->env.tick - m->tick > BREAK)
 		m->since = e->env.tick;
 	m->tick = e->env.tick;

@@ -54,7 +54,7 @@ struct asked_memory {
 
 int asked_list_init(struct asked_list *l); /* 0 or ERR_NOMEM; likewise below */
 void asked_list_done(struct asked_list *l);
-int asked_init(struct asked_memory *m);
+int asked_init(struct asked_memory *m, bool wanted); /* wanted: random subdomains are looked for */
 void asked_done(struct asked_memory *m);
 
 /* A query: kept, if it is this one's turn. */

@@ -41,6 +41,9 @@ struct server {
 	bool used;
 };
 
+/* What `damp why` says of a kind that is not looked for. */
+#define ENGINE_OFF "not looked for: the configuration turns this kind off (enabled: false)"
+
 struct judged {
 	struct watch *watch;
 	const struct detector *detector;

@@ -208,6 +208,14 @@ hot_get(struct shard_names *n, struct zone *z, uint32_t tick, const struct flow 
 	return free_one;
 }
 
+static inline struct hot_zone *
+zone_hot(struct shard_names *n, struct zone *z, const struct shard_env *env, const struct flow *f, const struct flow_key *k)
+{
+	bool hot = (z->hot != 0 || z->fresh_failing >= HOT_FROM) && (env->names & NAMES_ZONES) != 0;
+
+	return hot ? hot_get(n, z, env->tick, f, k) : NULL;
+}
+
 static void
 hot_peer(struct hot_zone *h, const struct addr *a, uint32_t n)
 {
@@ -266,7 +274,7 @@ names_answer(struct shard *s, const struct shard_env *env, const struct flow *f,
 
 	if (z->tick != env->tick)
 		zone_roll(z, env->tick);
-	h = z->hot != 0 || z->fresh_failing >= HOT_FROM ? hot_get(n, z, env->tick, f, k) : NULL;
+	h = zone_hot(n, z, env, f, k);
 	if (h != NULL && failing) {
 		h->seen.word = h->bits;
 		fresh = name_filter_add(&h->seen, k->question, env->tick);
@@ -280,7 +288,7 @@ names_answer(struct shard *s, const struct shard_env *env, const struct flow *f,
 		z->fresh_failing += packets;
 	if (h != NULL)
 		hot_count(h, z, env, f, k, failing && !k->like_address, fresh);
-	if (!failing && !k->like_address)
+	if (!failing && !k->like_address && (env->names & NAMES_CARRIERS) != 0)
 		carrier_answer(n, z, env, f, k, fresh);
 }
 
@@ -304,7 +312,7 @@ names_unanswered(struct shard *s, const struct shard_env *env, const struct flow
 
 	if (z->tick != env->tick)
 		zone_roll(z, env->tick);
-	h = z->hot != 0 || z->fresh_failing >= HOT_FROM ? hot_get(n, z, env->tick, f, k) : NULL;
+	h = zone_hot(n, z, env, f, k);
 	/* what was answered a while ago is not new; the memory of answers is not filled with what has none */
 	fresh = fresh && !name_filter_has(&n->seen, k->question);
 	/* what is asked for text may be a tunnel's: without its answer nobody can tell */

@@ -41,6 +41,9 @@ enum {
 	ALPHABET = 40,                  /* letters, digits, '-', '_', '.', anything else */
 };
 
+/* What names are looked at for: the kinds that are turned off cost nothing. */
+enum names_part { NAMES_ZONES = 1 << 0, NAMES_CARRIERS = 1 << 1, NAMES_FAILERS = 1 << 2, NAMES_STRANGERS = 1 << 3 };
+
 struct name_copy {
 	uint8_t len;
 	uint8_t wire[NAME_COPY - 1];
@@ -145,8 +148,8 @@ struct shard_names {
 int names_init(struct shard_names *n); /* 0 or ERR_NOMEM */
 void names_done(struct shard_names *n);
 
-/* Fills the key's name, zone and flags from a message; any thread. */
-void names_key(const struct flow *f, uint64_t seed, struct flow_key *k);
+/* Fills the key's name, zone and flags from a message, as far as `parts` are looked for; any thread. */
+void names_key(const struct flow *f, uint64_t seed, uint8_t parts, struct flow_key *k);
 /* Where the zone of an uncompressed name begins; its length when it has none of its own (the root, a single label). */
 size_t names_zone_at(const uint8_t *wire, size_t len);
 /* A zone of block lists or of look-ups by hash, whose names are new and fail by nature. */

@@ -126,13 +126,16 @@ names_hash(const struct dns_view *v, uint64_t seed, struct flow_key *k)
 }
 
 void
-names_key(const struct flow *f, uint64_t seed, struct flow_key *k)
+names_key(const struct flow *f, uint64_t seed, uint8_t parts, struct flow_key *k)
 {
 	const struct dns_view *v = f->dns;
+	bool failing = v->rcode == DNS_NXDOMAIN || v->rcode == DNS_SERVFAIL || v->rcode == DNS_REFUSED;
 
 	if (v->name_len < 2 || v->opcode != 0 || v->malformed)
 		return;
+	k->fails = failing && (parts & NAMES_FAILERS) != 0 && v->recursion_desired && f->proto == FLOW_UDP;
+	if (!k->fails && (parts & (NAMES_ZONES | NAMES_CARRIERS)) == 0)
+		return;
 	names_hash(v, seed, k);
-	k->fails = (v->rcode == DNS_NXDOMAIN || v->rcode == DNS_SERVFAIL || v->rcode == DNS_REFUSED) &&
-	    v->recursion_desired && f->proto == FLOW_UDP;
+	k->named = k->zone != 0 && (parts & (NAMES_ZONES | NAMES_CARRIERS)) != 0;
 }

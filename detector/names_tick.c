@@ -133,6 +133,7 @@ take_carrier(struct engine *e, const struct carrier *c)
 		return;
 	w->flags = place.flags;
 	w->link = place.link;
+	w->group = place.group;
 	begin(e, w, c->first_ns, c->last_ns, c->sampling);
 	if (w->now.answers == 0) {
 		w->now.answers = w->now.answer_packets = 1;
@@ -172,6 +173,7 @@ take_failer(struct engine *e, struct failer *x)
 		return;
 	w->flags = place.flags;
 	w->link = place.link;
+	w->group = place.group;
 	begin(e, w, x->first_ns, x->last_ns, x->sampling);
 	const struct cell c = {.answers = x->answers, .answer_packets = x->answers, .answer_bytes = x->bytes,
 		.matched = x->nxdomain, .repeat = x->servfail, .any_queries = x->refused, .large = x->fresh,
@@ -208,17 +210,20 @@ count_answers(struct engine *e, const struct pair *p)
 void
 names_take_pair(struct engine *e, const struct pair *p, bool stranger)
 {
+	struct place place;
 	struct watch *w;
 
-	if (p->answers > 0 && p->crowd != CROWD_OF_CLIENTS)
+	if (p->answers > 0 && p->crowd != CROWD_OF_CLIENTS && (e->env.names & NAMES_FAILERS) != 0)
 		count_answers(e, p);
-	if (!stranger || p->crowd != CROWD_NONE || addr_is_special(&p->server) || addr_is_special(&p->client))
+	if (!stranger || (e->env.names & NAMES_STRANGERS) == 0 || p->crowd != CROWD_NONE || addr_is_special(&p->server) || addr_is_special(&p->client))
 		return;
 	w = watches_get(&e->watches, e->env.seed, &p->server, SIDE_SERVER, SERVICE_RECURSION, e->env.tick);
 	if (w == NULL)
 		return;
-	w->flags = place_of(&e->env, &p->server).flags;
-	w->link = place_of(&e->env, &p->server).link;
+	place = place_of(&e->env, &p->server);
+	w->flags = place.flags;
+	w->link = place.link;
+	w->group = place.group;
 	begin(e, w, e->env.begin_ns, e->env.begin_ns, p->sampling);
 	w->now.answers += p->recursed;
 	w->now.answer_packets += p->recursed;

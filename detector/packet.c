@@ -464,7 +464,7 @@ shards_ingest(struct shard *shards, const struct shard_env *env, const struct fl
 
 		for (size_t i = 0; i < n; i++) {
 			name[names] = (uint8_t)i;
-			names += k[i].zone != 0;
+			names += k[i].named;
 			for (enum shard_part part = PART_SOURCE; part <= PART_PAIR; part++)
 				prefetch_tags(shards, &k[i], part);
 		}
@@ -502,7 +502,7 @@ shards_split(const struct flow *f, const struct flow_key *k, size_t n, unsigned 
 		b->item[b->n++] = (uint16_t)(i << 2 | PART_DESTINATION);
 		if (needs_pair(&f[i], &k[i]))
 			c->item[c->n++] = (uint16_t)(i << 2 | PART_PAIR);
-		if (k[i].zone != 0) {
+		if (k[i].named) {
 			struct shard_items *d = &items[group[shard_of(k[i].zone)]];
 
 			d->item[d->n++] = (uint16_t)(i << 2 | PART_NAME);

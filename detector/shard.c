@@ -145,10 +145,10 @@ flow_keys(const struct shard_env *env, const struct flow *f, size_t n, struct fl
 		k[i].dst = addr_hash(env->seed, &f[i].dst);
 		k[i].pair_shard = (uint8_t)shard_of((k[i].src + k[i].dst) * UINT64_C(0x9e3779b97f4a7c15));
 		classify(env, &f[i], &k[i]);
-		k[i].fails = false;
+		k[i].fails = k[i].named = false;
 		k[i].zone = 0;
-		if (k[i].service == SERVICE_DNS && k[i].dir == FLOW_ANSWERS && f[i].dns != NULL)
-			names_key(&f[i], env->seed, &k[i]);
+		if (env->names != 0 && k[i].service == SERVICE_DNS && k[i].dir == FLOW_ANSWERS && f[i].dns != NULL)
+			names_key(&f[i], env->seed, env->names, &k[i]);
 	}
 }
 

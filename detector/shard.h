@@ -164,6 +164,7 @@ struct shard_env {
 	const uint64_t *answering; /* servers that answer: see asked.h */
 	struct service_map services;
 	uint32_t links_n;
+	uint8_t names;          /* enum names_part: what is looked for */
 };
 
 /* Computed once a flow, by any thread. */
@@ -175,6 +176,7 @@ struct flow_key {
 	/* an answer with its question: see names.h */
 	uint8_t sub;        /* bytes of the name before its zone */
 	bool like_address, fails;
+	bool named;         /* it goes to the shard of its zone */
 	uint64_t question, zone; /* keyed hashes; zone 0: none that is counted */
 };
 enum { FLOW_ASKS = 1, FLOW_ANSWERS = 2 };

@@ -50,6 +50,8 @@ def settings():
         m = re.match(r"\W*([a-z0-9-]+):\s*([0-9.]*)", line)
         if not m:
             continue
+        if m.group(1) == "enabled":
+            continue
         if not m.group(2):
             kind = m.group(1)
             out[kind] = {}
