@@ -306,13 +306,16 @@ static void
 print_table(const struct config *c, const struct config_group *g, const char *kind, const struct settings_view *view,
     const void *effective, unsigned int indent, struct buf *out)
 {
-	buf_printf(out, "%*s# %s:\n", (int)indent, "", kind);
 	for (size_t k = 0; k < view->n; k++) {
 		const struct setting *s = &view->table[k];
+		double value = settings_value(s, effective);
 
-		if (config_setting_find(c, g, kind, s->name) == NULL)
-			buf_printf(out, "%*s#   %s: %g%s  # %s\n", (int)indent, "", s->name, settings_value(s, effective),
-			    s->unit[0] == '%' ? "" : s->unit, s->help);
+		if (config_setting_find(c, g, kind, s->name) != NULL)
+			continue;
+		if (strcmp(s->unit, "bool") == 0)
+			buf_printf(out, "%*s#   %s: %s  # %s\n", (int)indent, "", s->name, value >= 0.5 ? "true" : "false", s->help);
+		else
+			buf_printf(out, "%*s#   %s: %g%s  # %s\n", (int)indent, "", s->name, value, s->unit[0] == '%' ? "" : s->unit, s->help);
 	}
 }
 
@@ -325,11 +328,17 @@ print_settings(void *ctx, const struct config *c, const struct config_group *g, 
 	detect_settings_defaults(&s);
 	if (g != NULL)
 		settings_of_group(c, g, &s);
-	for (size_t i = 0; detectors[i] != NULL; i++)
-		print_table(c, g, alert_kind_text(detectors[i]->kind), &detectors[i]->settings,
-		    (const char *)&s + detectors[i]->settings_offset, indent, out);
-	if (g == NULL)
+	for (size_t i = 0; detectors[i] != NULL; i++) {
+		const char *kind = alert_kind_text(detectors[i]->kind);
+
+		buf_printf(out, "%*s# %s:\n", (int)indent, "", kind);
+		print_table(c, g, kind, &common_settings_view, &s.common[detectors[i]->kind], indent, out);
+		print_table(c, g, kind, &detectors[i]->settings, (const char *)&s + detectors[i]->settings_offset, indent, out);
+	}
+	if (g == NULL) {
+		buf_printf(out, "%*s# engine:\n", (int)indent, "");
 		print_table(c, g, "engine", &engine_settings_view, &s.engine, indent, out);
+	}
 }
 
 static int

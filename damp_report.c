@@ -307,6 +307,19 @@ report_write(const struct report_facts *f, bool summary_to_stderr)
 }
 
 /* Names that draw amplified answers because somebody misuses them. */
+/* The kinds that are not looked for. */
+static void
+off_json(const struct engine *e, struct json *j)
+{
+	enum alert_kind off[ALERT_KINDS];
+	size_t n = engine_off(e, off);
+
+	json_open(j, "turned_off", '[');
+	for (size_t i = 0; i < n; i++)
+		json_str(j, NULL, alert_kind_text(off[i]));
+	json_close(j, ']');
+}
+
 static void
 names_json(const struct engine *e, const struct engine_stats *s, struct json *j)
 {
@@ -372,6 +385,7 @@ report_stats(const struct report_facts *f, const char *path)
 	json_uint(&j, "alerts", s.alerts);
 	json_uint(&j, "alerts_dropped", s.alerts_dropped);
 	json_uint(&j, "alerts_withheld", s.alerts_withheld);
+	off_json(f->engine, &j);
 	json_uint(&j, "ledger", s.ledger);
 	json_uint(&j, "ledger_evicted", s.ledger_evicted);
 	json_uint(&j, "baselines", s.baselines);
@@ -419,9 +433,13 @@ report_why(const struct report_facts *f)
 		geo((void *)(uintptr_t)f->geoip, &host.addr, &in.geo);
 	for (int h = HEAT_HOT; h >= HEAT_COLD; h--)
 		for (size_t i = 0; i < n && in.kinds_n < 32; i++)
-			if (row[i].judged && (int)row[i].verdict.heat == h)
+			if (row[i].judged && !row[i].off && (int)row[i].verdict.heat == h)
 				kind[in.kinds_n++] = (struct why_kind){.kind = row[i].detector->kind, .signal = row[i].verdict.signals,
 					.n = row[i].verdict.n, .state = heat[h], .verdict = row[i].verdict.note};
+	for (size_t i = 0; i < n && in.kinds_n < 32; i++)
+		if (row[i].off)
+			kind[in.kinds_n++] = (struct why_kind){.kind = row[i].detector->kind, .state = "turned off",
+				.verdict = "Not looked for: the configuration says enabled: false."};
 	buf_init(&text, 1 << 20);
 	why_text(&text, &in, &options);
 	fwrite(buf_text(&text), 1, text.len, stdout);

@@ -75,6 +75,7 @@ static const struct evidence_info evidence[EVIDENCE_KEYS] = {
 	[EV_SERVFAIL] = {"servfail", 0},
 	[EV_REFUSED] = {"refused", 0},
 	[EV_ZONES] = {"zones", 0},
+	[EV_UNANSWERED] = {"unanswered", 0},
 	[EV_USUAL] = {"usual_names_per_minute", 0},
 	[EV_LABEL_BYTES_HOUR] = {"label_bytes_per_hour", 0},
 	[EV_LABEL_BYTES_DAY] = {"label_bytes_per_day", 0},

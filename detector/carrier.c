@@ -106,9 +106,8 @@ carrier_get(struct shard_names *n, uint64_t key, uint32_t tick)
 	return c;
 }
 
-/* Types whose answers hold what the owner of the zone likes, and that tunnels prefer. */
-static bool
-rare_type(uint16_t t)
+bool
+names_rare_type(uint16_t t)
 {
 	return t == DNS_TXT || t == DNS_NULL || t == DNS_CNAME || t == DNS_MX || t == DNS_SRV || t == 25 || t == 13 ||
 	    (t >= 65280 && t < 65535);
@@ -122,7 +121,7 @@ payload_of(const struct dns_view *v, uint32_t sub, uint32_t *answer)
 	uint32_t over = 12u + v->name_len + 4u + 12u * v->answers + 11u;
 
 	*answer = 0;
-	if (!rare_type(v->qtype))
+	if (!names_rare_type(v->qtype))
 		return sub >= LABEL_LEAST ? sub / 2 : 0;
 	if (v->rcode == DNS_NOERROR && v->answers > 0 && v->authority == 0 && v->size > over)
 		*answer = v->size - over;
@@ -157,7 +156,7 @@ carrier_answer(struct shard_names *n, struct zone *z, const struct shard_env *en
 	uint64_t key = mix(k->zone, k->dst);
 	struct carrier *c;
 
-	if (key == 0 || (bytes == 0 && z->carriers == 0))
+	if (key == 0 || (bytes == 0 && !z->carriers))
 		return;
 	if (bytes > 0) {
 		z->info += bytes * packets;
@@ -169,7 +168,7 @@ carrier_answer(struct shard_names *n, struct zone *z, const struct shard_env *en
 	if (c->tick == 0) {
 		c->client = f->dst;
 		c->first_ns = f->start_ns;
-		z->carriers = 1;
+		z->carriers = true;
 		name_keep(&c->zone, v->name + k->sub, v->name_len - k->sub);
 	}
 	carrier_roll(c, env->tick);
@@ -183,7 +182,7 @@ carrier_answer(struct shard_names *n, struct zone *z, const struct shard_env *en
 	if (!fresh || bytes == 0)
 		return;
 	c->fresh += packets;
-	c->rare += rare_type(v->qtype) ? packets : 0;
+	c->rare += names_rare_type(v->qtype) ? packets : 0;
 	c->payload += answer * packets;
 	c->labels += k->sub * packets;
 	c->bytes += bytes * packets;

@@ -50,7 +50,7 @@ struct nxdomain_settings {
 	double rate, failing_share, min_answers, new_share, zones, address_share;
 };
 struct subdomain_settings {
-	double names, distinct_share, failing_share, over_usual;
+	double names, distinct_share, failing_share, over_usual, unanswered_distinct, unanswered_share, unanswered_length, unanswered_watched;
 };
 struct tunnel_settings {
 	double hour_bytes, dense_bytes, dense_share, dense_payload, day_bytes, day_hours, new_share, name_length, rare_share, long_names, hex_bits, address_factor, short_factor, digest_factor, clients;
@@ -74,8 +74,14 @@ struct engine_settings {
 	double large_answer, close_after, update_every, storm;
 };
 
+/* What every kind has. */
+struct common_settings {
+	double enabled;
+};
+
 struct detect_settings {
 	struct engine_settings engine;
+	struct common_settings common[ALERT_KINDS];
 	struct abuser_settings abuser;
 	struct victim_settings victim;
 	struct reflector_settings reflector;
@@ -118,10 +124,17 @@ struct detector {
 
 /* In order of precedence: the first that is hot names the attack on a watch. */
 extern const struct detector *const detectors[]; /* NULL-terminated */
-extern const struct settings_view engine_settings_view;
+extern const struct settings_view engine_settings_view, common_settings_view;
+
+/* Is this kind looked for? */
+static inline bool
+detect_enabled(const struct detect_settings *s, enum alert_kind k)
+{
+	return s->common[k].enabled >= 0.5;
+}
 
 void detect_settings_defaults(struct detect_settings *s);
-/* "dns-amplification-abuser" or "engine", and a name in its table.  0, or ERR_INVALID with a phrase in
+/* "dns-amplification-abuser" or "engine", and a name in its table or in the common one.  0, or ERR_INVALID with a phrase in
  * `why` and, for an unknown name, the nearest known one (or NULL). */
 int detect_settings_set(struct detect_settings *s, const char *kind, const char *name, double value, const char *unit,
     char *why, size_t why_size, const char **nearest);

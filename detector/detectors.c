@@ -29,10 +29,18 @@ static const struct setting engine_table[] = {
 };
 const struct settings_view engine_settings_view = {engine_table, sizeof(engine_table) / sizeof(engine_table[0])};
 
+static const struct setting common_table[] = {
+	{"enabled", "bool", 0, 1, 1, "a choice", offsetof(struct common_settings, enabled),
+	    "alerts of this kind are looked for; what only they need costs nothing without"},
+};
+const struct settings_view common_settings_view = {common_table, sizeof(common_table) / sizeof(common_table[0])};
+
 void
 detect_settings_defaults(struct detect_settings *s)
 {
 	settings_defaults(engine_settings_view, &s->engine);
+	for (int k = 0; k < ALERT_KINDS; k++)
+		settings_defaults(common_settings_view, &s->common[k]);
 	for (size_t i = 0; detectors[i] != NULL; i++)
 		settings_defaults(detectors[i]->settings, (char *)s + detectors[i]->settings_offset);
 }
@@ -41,9 +49,10 @@ int
 detect_settings_set(struct detect_settings *s, const char *kind, const char *name, double value, const char *unit,
     char *why, size_t why_size, const char **nearest)
 {
-	struct settings_view view = engine_settings_view;
+	struct settings_view view = engine_settings_view, common = {NULL, 0};
 	size_t offset = offsetof(struct detect_settings, engine);
 	const struct setting *setting;
+	void *into = NULL;
 
 	*nearest = NULL;
 	if (strcmp(kind, "engine") != 0) {
@@ -57,16 +66,24 @@ detect_settings_set(struct detect_settings *s, const char *kind, const char *nam
 		}
 		view = detectors[i]->settings;
 		offset = detectors[i]->settings_offset;
+		common = common_settings_view;
+		into = &s->common[detectors[i]->kind];
 	}
-	setting = settings_find(view, name);
+	setting = settings_find(common, name);
+	if (setting == NULL) {
+		setting = settings_find(view, name);
+		into = (char *)s + offset;
+	}
 	if (setting == NULL) {
 		snprintf(why, why_size, "%s has no setting '%s'", kind, name);
 		*nearest = settings_nearest(view, name);
+		if (*nearest == NULL)
+			*nearest = settings_nearest(common, name);
 		return ERR_INVALID;
 	}
 	if (settings_check(setting, value, unit, why, why_size) < 0)
 		return ERR_INVALID;
-	settings_apply(setting, (char *)s + offset, value);
+	settings_apply(setting, into, value);
 	return 0;
 }
 

@@ -175,10 +175,21 @@ make_tables(struct engine *e, const struct engine_config *c)
 	if (e->facts == NULL || e->server == NULL || e->server_touched == NULL || e->judged == NULL || e->queue == NULL)
 		return ERR_NOMEM;
 	if (watches_init(&e->watches, watches) < 0 || watches_init(&e->areas, areas) < 0 || book_init(&e->book) < 0 ||
-	    ledger_init(&e->ledger, c->seed) < 0 || drawn_init(&e->drawn, c->seed) < 0 || baselines_init(&e->baselines, c->seed) < 0)
+	    ledger_init(&e->ledger, c->seed) < 0 || drawn_init(&e->drawn, c->seed) < 0 || baselines_init(&e->baselines, c->seed) < 0 ||
+	    asked_init(&e->asked, (e->env.names & NAMES_ZONES) != 0) < 0)
 		return ERR_NOMEM;
 	e->book.ledger = &e->ledger;
+	e->env.answering = e->asked.answering;
 	return 0;
+}
+
+/* What names are looked at for, everybody's or a group's. */
+static uint8_t
+names_parts(const struct detect_settings *s)
+{
+	return (uint8_t)((detect_enabled(s, KIND_DNS_RANDOM_SUBDOMAIN) ? NAMES_ZONES : 0) |
+	    (detect_enabled(s, KIND_DNS_TUNNEL) ? NAMES_CARRIERS : 0) | (detect_enabled(s, KIND_DNS_NXDOMAIN_FLOOD) ? NAMES_FAILERS : 0) |
+	    (detect_enabled(s, KIND_OPEN_RESOLVER) ? NAMES_STRANGERS : 0));
 }
 
 struct engine *
@@ -211,13 +222,16 @@ engine_new(const struct engine_config *c, const struct engine_sink *sink, char *
 	e->env.tick = e->env.first_tick = FIRST_TICK;
 	service_map_init(&e->env.services);
 	e->settings = *c->settings;
+	e->env.names = names_parts(c->settings);
+	for (size_t i = 0; i < c->groups_n; i++)
+		e->env.names |= names_parts(&c->group[i].settings);
 	e->sink = *sink;
 	e->networks_known = c->networks_n + c->resolvers_n + c->links_n > 0;
 	e->why_on = c->why != NULL;
 	if (e->why_on)
 		e->why = *c->why;
 	for (size_t i = 0; detectors[i] != NULL && i < WHY_ROWS; i++)
-		e->why_row[e->why_n++].detector = detectors[i];
+		e->why_row[e->why_n++] = (struct engine_why){.detector = detectors[i], .off = !detect_enabled(c->settings, detectors[i]->kind)};
 	if (make_places(e, c) < 0 || make_groups(e, c) < 0 || make_links(e, c) < 0 || make_tables(e, c) < 0) {
 		snprintf(why, why_size, "out of memory: the tables take %zu bytes", c->memory_bytes);
 		engine_free(e);
@@ -248,6 +262,7 @@ engine_free(struct engine *e)
 	ledger_done(&e->ledger);
 	drawn_done(&e->drawn);
 	baselines_done(&e->baselines);
+	asked_done(&e->asked);
 	for (size_t i = 0; i < e->words_n; i++)
 		free(e->words[i]);
 	prefixmap_done(&e->places_map);

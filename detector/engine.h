@@ -124,7 +124,10 @@ struct engine_why {
 	struct verdict verdict;   /* the hottest judgement so far */
 	int64_t t_ns;             /* when */
 	bool judged;
+	bool off;                 /* this kind is not looked for, but in a group perhaps */
 };
+/* The kinds that the configuration turns off for everybody, in the order of enum alert_kind; how many. */
+size_t engine_off(const struct engine *e, enum alert_kind off[ALERT_KINDS]);
 /* The group whose thresholds hold for a host, or NULL. */
 const char *engine_group_of(const struct engine *e, const struct addr *a);
 /* What was thought of the host of engine_config.why; one row for each detector. */

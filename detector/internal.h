@@ -4,6 +4,7 @@
 
 #include "base/prefixmap.h"
 #include "detector/areas.h"
+#include "detector/asked.h"
 #include "detector/baseline.h"
 #include "detector/cover.h"
 #include "detector/engine.h"
@@ -35,9 +36,13 @@ struct server {
 	uint32_t clients_now;
 	uint32_t answered_tick;             /* its last answer; 0: none */
 	uint64_t answers_all;               /* since it entered */
+	uint32_t asked_lately, answered_lately, lately_tick; /* fading; see asked.c */
 	int64_t from_ns, to_ns;             /* what the records of this tick cover; 0: none */
 	bool used;
 };
+
+/* What `damp why` says of a kind that is not looked for. */
+#define ENGINE_OFF "not looked for: the configuration turns this kind off (enabled: false)"
 
 struct judged {
 	struct watch *watch;
@@ -90,6 +95,7 @@ struct engine {
 
 	/* memory over days */
 	struct ledger ledger;
+	struct asked_memory asked;
 	struct drawn drawn;
 	struct baselines baselines;
 	bool report_records;        /* records came lately: rates are known in minutes only */

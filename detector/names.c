@@ -20,12 +20,26 @@ enum {
 
 /* --- filters --------------------------------------------------------------------------------------- */
 
+static uint64_t
+filter_mask(uint64_t hash)
+{
+	return UINT64_C(1) << (hash >> 58) | UINT64_C(1) << (hash >> 52 & 63) | UINT64_C(1) << (hash >> 46 & 63) |
+	    UINT64_C(1) << (hash >> 40 & 63);
+}
+
+bool
+name_filter_has(const struct name_filter *f, uint64_t hash)
+{
+	const uint64_t *pair = &f->word[(size_t)(hash & (f->words - 1)) * 2];
+	uint64_t mask = filter_mask(hash);
+
+	return (pair[0] & mask) == mask || (pair[1] & mask) == mask;
+}
+
 bool
 name_filter_add(struct name_filter *f, uint64_t hash, uint32_t tick)
 {
-	uint64_t *pair = &f->word[(size_t)(hash & (f->words - 1)) * 2];
-	uint64_t mask = UINT64_C(1) << (hash >> 58) | UINT64_C(1) << (hash >> 52 & 63) | UINT64_C(1) << (hash >> 46 & 63) |
-	    UINT64_C(1) << (hash >> 40 & 63);
+	uint64_t *pair = &f->word[(size_t)(hash & (f->words - 1)) * 2], mask = filter_mask(hash);
 	bool known;
 
 	if (f->n >= f->most || tick - f->born >= FILTER_AGE) {
@@ -100,30 +114,36 @@ names_done(struct shard_names *n)
 
 /* --- zones ------------------------------------------------------------------------------------------- */
 
-/* Brings minute and hour up to date.  What is usual grows slowly, so that an attack does not become so within the
- * time it takes to see it. */
+/* Brings minute and hour up to date.  What is usual grows slowly, so that an attack does not become so within the time
+ * it takes to see it; new names of whatever outcome become usual within two minutes, but one minute late, for the same
+ * reason.  In a zone's first minute every name is new. */
+static void
+zone_minutes(struct zone *z, uint32_t passed)
+{
+	for (uint32_t i = 0; i < passed && i < 60; i++) {
+		uint32_t x = i == 0 ? z->fresh_failing * 16 : 0, most = 2 * z->usual + 320, u = z->fresh_usual;
+
+		x = x < most ? x : most;
+		z->usual = (z->usual * 7 + x) / 8;
+		z->fresh_usual = z->fresh_before > u ? u + (z->fresh_before - u + 1) / 2 : u - (u - z->fresh_before + 7) / 8;
+		z->fresh_before = i == 0 && z->grown ? z->fresh : 0;
+	}
+	z->grown = true;
+	z->answers = z->failing = z->fresh = z->fresh_failing = 0;
+}
+
 static void
 zone_roll(struct zone *z, uint32_t tick)
 {
-	uint32_t minute = tick / 60, hour = tick / 3600;
+	uint32_t minutes = tick / 60 - z->tick / 60, hours = tick / 3600 - z->tick / 3600;
 
-	if (z->minute != minute) {
-		uint32_t passed = minute - z->minute;
-
-		for (uint32_t i = 0; i < passed && i < 60; i++) {
-			uint32_t x = i == 0 ? z->fresh_failing * 16 : 0, most = 2 * z->usual + 320;
-
-			x = x < most ? x : most;
-			z->usual = (z->usual * 7 + x) / 8;
-		}
-		z->minute = minute;
-		z->answers = z->failing = z->fresh = z->fresh_failing = 0;
-	}
-	if (z->hour != hour) {
-		z->clients_before = hour - z->hour == 1 ? z->clients : 0;
+	z->tick = tick;
+	if (minutes > 0)
+		zone_minutes(z, minutes);
+	if (hours > 0) {
+		z->clients_before = hours == 1 ? z->clients : 0;
 		z->clients = 0;
 		z->info = 0;
-		z->hour = hour;
 	}
 }
 
@@ -145,7 +165,7 @@ zone_get(struct shard_names *n, uint64_t hash, uint32_t tick)
 	}
 	n->count.evicted_zones += n->zone[way].hash != 0;
 	z = &n->zone[way];
-	*z = (struct zone){.hash = hash, .tick = tick, .minute = tick / 60, .hour = tick / 3600};
+	*z = (struct zone){.hash = hash, .tick = tick};
 	return z;
 }
 
@@ -172,13 +192,28 @@ hot_get(struct shard_names *n, struct zone *z, uint32_t tick, const struct flow 
 		return NULL;
 	}
 	memset(free_one, 0, sizeof(*free_one));
-	*free_one = (struct hot_zone){.hash = k->zone, .born = tick, .answers = z->answers, .nxdomain = z->failing,
-		.fresh = z->fresh, .fresh_failing = z->fresh_failing,
+	*free_one = (struct hot_zone){.hash = k->zone, .born = tick, .answers = z->answers, .fresh = z->fresh,
+		.fresh_failing = z->fresh_failing,
 		.seen = {.word = NULL, .words = HOT_WORDS, .most = HOT_KEYS, .born = tick}};
+	/* whatever it was, it was like this one */
+	if (f->dns->rcode == NAMES_UNANSWERED) {
+		free_one->unanswered = z->failing;
+		free_one->labels = z->fresh_failing * k->sub;
+	} else {
+		free_one->nxdomain = z->failing;
+	}
 	free_one->first_ns = f->start_ns;
 	name_keep(&free_one->zone, f->dns->name + k->sub, f->dns->name_len - k->sub);
 	z->hot = (uint16_t)(free_one - n->hot + 1);
 	return free_one;
+}
+
+static inline struct hot_zone *
+zone_hot(struct shard_names *n, struct zone *z, const struct shard_env *env, const struct flow *f, const struct flow_key *k)
+{
+	bool hot = (z->hot != 0 || z->fresh_failing >= HOT_FROM) && (env->names & NAMES_ZONES) != 0;
+
+	return hot ? hot_get(n, z, env->tick, f, k) : NULL;
 }
 
 static void
@@ -206,12 +241,14 @@ hot_count(struct hot_zone *h, const struct zone *z, const struct shard_env *env,
 
 	h->tick = env->tick;
 	h->usual = z->usual / 16;
+	h->fresh_usual = z->fresh_usual;
 	h->answers += n;
 	h->bytes += f->bytes;
 	h->fresh += fresh ? n : 0;
 	h->nxdomain += rcode == DNS_NXDOMAIN ? n : 0;
 	h->servfail += rcode == DNS_SERVFAIL ? n : 0;
 	h->refused += rcode == DNS_REFUSED ? n : 0;
+	h->unanswered += rcode == NAMES_UNANSWERED ? n : 0;
 	h->last_ns = f->start_ns;
 	if (f->sampling > h->sampling)
 		h->sampling = f->sampling;
@@ -235,9 +272,9 @@ names_answer(struct shard *s, const struct shard_env *env, const struct flow *f,
 	struct zone *z = zone_get(n, k->zone, env->tick);
 	struct hot_zone *h;
 
-	zone_roll(z, env->tick);
-	z->tick = env->tick;
-	h = z->hot != 0 || z->fresh_failing >= HOT_FROM ? hot_get(n, z, env->tick, f, k) : NULL;
+	if (z->tick != env->tick)
+		zone_roll(z, env->tick);
+	h = zone_hot(n, z, env, f, k);
 	if (h != NULL && failing) {
 		h->seen.word = h->bits;
 		fresh = name_filter_add(&h->seen, k->question, env->tick);
@@ -251,6 +288,51 @@ names_answer(struct shard *s, const struct shard_env *env, const struct flow *f,
 		z->fresh_failing += packets;
 	if (h != NULL)
 		hot_count(h, z, env, f, k, failing && !k->like_address, fresh);
-	if (!failing && !k->like_address)
+	if (!failing && !k->like_address && (env->names & NAMES_CARRIERS) != 0)
 		carrier_answer(n, z, env, f, k, fresh);
+}
+
+struct hot_zone *
+names_hot(const struct shard_names *n, uint64_t zone)
+{
+	const struct zone *z = names_zone_peek(n, zone);
+	struct hot_zone *h = z != NULL && z->hot != 0 ? &n->hot[z->hot - 1] : NULL;
+
+	return h != NULL && h->hash == zone ? h : NULL;
+}
+
+struct hot_zone *
+names_unanswered(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k, bool fresh)
+{
+	struct shard_names *n = &s->names;
+	struct zone *z = zone_get(n, k->zone, env->tick);
+	uint32_t packets = (uint32_t)f->packets;
+	struct hot_zone *h;
+	bool random;
+
+	if (z->tick != env->tick)
+		zone_roll(z, env->tick);
+	h = zone_hot(n, z, env, f, k);
+	/* what was answered a while ago is not new; the memory of answers is not filled with what has none */
+	fresh = fresh && !name_filter_has(&n->seen, k->question);
+	/* what is asked for text may be a tunnel's: without its answer nobody can tell */
+	random = fresh && !k->like_address && !names_rare_type(f->dns->qtype);
+	z->answers += packets;
+	z->failing += packets;
+	z->fresh += fresh ? packets : 0;
+	z->fresh_failing += random ? packets : 0;
+	if (h == NULL)
+		return NULL;
+	hot_count(h, z, env, f, k, random, fresh);
+	h->labels += random ? k->sub * packets : 0;
+	return h;
+}
+
+void
+names_unusual(struct shard_names *n, const struct hot_zone *h)
+{
+	struct zone *z = names_zone_peek(n, h->hash);
+
+	if (z != NULL)
+		z->fresh = z->fresh_before = 0;
 }

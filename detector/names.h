@@ -1,7 +1,7 @@
 /* What names tell: zones under random questions, clients whose questions fail, data carried in names.
  *
- * All of it is fed by answers that show their question: an answer says who asked, what, and how it ended, so a
- * flood of queries costs nothing here.  flow_keys hashes a name once, on any thread, and finds its zone: the
+ * Nearly all of it is fed by answers that show their question: an answer says who asked, what, and how it ended.  Of queries
+ * only those count that go to servers which do not answer (asked.h), and of a flood of these a part.  flow_keys hashes a name once, on any thread, and finds its zone: the
  * last two labels, three below the usual second-level suffixes ("co.uk").  The work then belongs to the shard of
  * the zone's hash (zones, carriers) or of the client's (failing clients), so every table sees its answers in the
  * order of the input whatever the number of threads, and at the end of a tick only what is remarkable is
@@ -32,7 +32,7 @@ struct flow_key;
 
 enum {
 	ZONES = 1 << 12, ZONE_WAYS = 4, /* of a shard */
-	HOT_ZONES = 32, HOT_PEERS = 8,
+	HOT_ZONES = 32, HOT_PEERS = 8, HOT_SERVERS = 8,
 	CARRIERS = 1 << 10, CARRIER_WAYS = 4,
 	FAILERS = 1 << 9, FAILER_WAYS = 4,
 	NAME_COPY = 80,                 /* longer names are not kept */
@@ -40,6 +40,9 @@ enum {
 	CARRIER_HOURS = 24,
 	ALPHABET = 40,                  /* letters, digits, '-', '_', '.', anything else */
 };
+
+/* What names are looked at for: the kinds that are turned off cost nothing. */
+enum names_part { NAMES_ZONES = 1 << 0, NAMES_CARRIERS = 1 << 1, NAMES_FAILERS = 1 << 2, NAMES_STRANGERS = 1 << 3 };
 
 struct name_copy {
 	uint8_t len;
@@ -59,12 +62,13 @@ struct name_filter {
 struct zone { /* one cache line */
 	uint64_t hash;                    /* 0: free */
 	uint64_t clients, clients_before; /* who asked for new names, one bit of 64 by hash: this hour, the one before */
-	uint32_t tick, minute, hour;      /* of the last answer; minute and hour of the counters */
-	uint32_t answers, failing, fresh, fresh_failing; /* in this minute */
+	uint32_t tick;                    /* of the last answer: the counters are those of its minute and hour */
+	uint32_t answers, failing, fresh, fresh_failing; /* in this minute; an unanswered question counts as a failing answer */
 	uint32_t info;                    /* bytes of new names in this hour */
 	uint32_t usual;                   /* new failing names a minute, in 1/16 */
+	uint32_t fresh_before, fresh_usual; /* new names, failing or not: of the minute before, and of those before that */
 	uint16_t hot;                     /* its hot zone + 1; 0: none */
-	uint16_t carriers;
+	bool carriers, grown;             /* grown: known for longer than its first minute */
 };
 
 struct name_peer {
@@ -77,7 +81,11 @@ struct hot_zone {
 	uint64_t hash;       /* 0: free */
 	uint32_t tick, born;
 	uint32_t answers, nxdomain, servfail, refused, fresh, fresh_failing;
-	uint32_t usual, sampling;
+	uint32_t unanswered, labels; /* questions without an answer; bytes before the zone, of the new ones of these */
+	uint32_t usual, fresh_usual, sampling;
+	struct addr server[HOT_SERVERS]; /* that were asked in vain */
+	uint32_t servers_n;
+	uint64_t asked, servers_asked;   /* of the zone, retries too, and of anything */
 	uint64_t bytes;
 	int64_t first_ns, last_ns;
 	struct hll clients;
@@ -117,6 +125,9 @@ struct failer { /* its key is the client's hash */
 	struct name_copy sample;
 };
 
+/* The result code of a question whose answer was not seen. */
+enum { NAMES_UNANSWERED = 0xff };
+
 struct names_counters {
 	uint64_t evicted_zones, evicted_carriers, evicted_failers, lost_zones; /* lost: no hot zone was free */
 };
@@ -137,8 +148,8 @@ struct shard_names {
 int names_init(struct shard_names *n); /* 0 or ERR_NOMEM */
 void names_done(struct shard_names *n);
 
-/* Fills the key's name, zone and flags from a message; any thread. */
-void names_key(const struct flow *f, uint64_t seed, struct flow_key *k);
+/* Fills the key's name, zone and flags from a message, as far as `parts` are looked for; any thread. */
+void names_key(const struct flow *f, uint64_t seed, uint8_t parts, struct flow_key *k);
 /* Where the zone of an uncompressed name begins; its length when it has none of its own (the root, a single label). */
 size_t names_zone_at(const uint8_t *wire, size_t len);
 /* A zone of block lists or of look-ups by hash, whose names are new and fail by nature. */
@@ -148,11 +159,23 @@ bool names_is_reputation(const uint8_t *zone, size_t len);
 void names_answer(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k);
 void names_failed(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k);
 
+/* A question to a server that does not answer, made up as an answer of code NAMES_UNANSWERED to its client; at the
+ * shard of its zone.  `fresh`: it is new among unanswered ones.  The hot zone it counted for, or NULL. */
+struct hot_zone *names_unanswered(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k,
+    bool fresh);
+/* Of a zone's hash, or NULL. */
+struct hot_zone *names_hot(const struct shard_names *n, uint64_t zone);
+/* The name's part of a key: zone, question, sub and like_address. */
+void names_hash(const struct dns_view *v, uint64_t seed, struct flow_key *k);
+/* What an alert is open about never becomes usual. */
+void names_unusual(struct shard_names *n, const struct hot_zone *h);
+
 /* The failing client of a hash, or NULL. */
 struct failer *names_failer(const struct shard_names *n, uint64_t client);
 
 /* Whether a key is new; then it is in the filter from now on. */
 bool name_filter_add(struct name_filter *f, uint64_t hash, uint32_t tick);
+bool name_filter_has(const struct name_filter *f, uint64_t hash);
 
 /* Where a zone lies unless that place was taken: most look-ups read one cache line. */
 static inline size_t

@@ -98,17 +98,13 @@ names_is_reputation(const uint8_t *zone, size_t len)
 }
 
 void
-names_key(const struct flow *f, uint64_t seed, struct flow_key *k)
+names_hash(const struct dns_view *v, uint64_t seed, struct flow_key *k)
 {
-	const struct dns_view *v = f->dns;
 	uint64_t word[(DNS_NAME_WIRE + 8) / 8];
 	const uint8_t *low = (const uint8_t *)word;
 	size_t n = v->name_len;
-	struct shape s;
+	struct shape s = shape_of(v->name, n);
 
-	if (n < 2 || v->opcode != 0 || v->malformed)
-		return;
-	s = shape_of(v->name, n);
 	word[(n - 1) / 8] = 0;
 	memcpy(word, v->name, n);
 	/* label lengths are below 64 and never letters, so the whole name can be folded blindly */
@@ -127,6 +123,19 @@ names_key(const struct flow *f, uint64_t seed, struct flow_key *k)
 	k->sub = (uint8_t)s.zone;
 	/* a client's question and the resolver's own are two questions, as are those for two types */
 	k->question = mix(k->question, (uint64_t)v->qtype << 1 | v->recursion_desired);
-	k->fails = (v->rcode == DNS_NXDOMAIN || v->rcode == DNS_SERVFAIL || v->rcode == DNS_REFUSED) &&
-	    v->recursion_desired && f->proto == FLOW_UDP;
+}
+
+void
+names_key(const struct flow *f, uint64_t seed, uint8_t parts, struct flow_key *k)
+{
+	const struct dns_view *v = f->dns;
+	bool failing = v->rcode == DNS_NXDOMAIN || v->rcode == DNS_SERVFAIL || v->rcode == DNS_REFUSED;
+
+	if (v->name_len < 2 || v->opcode != 0 || v->malformed)
+		return;
+	k->fails = failing && (parts & NAMES_FAILERS) != 0 && v->recursion_desired && f->proto == FLOW_UDP;
+	if (!k->fails && (parts & (NAMES_ZONES | NAMES_CARRIERS)) == 0)
+		return;
+	names_hash(v, seed, k);
+	k->named = k->zone != 0 && (parts & (NAMES_ZONES | NAMES_CARRIERS)) != 0;
 }

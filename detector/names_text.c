@@ -24,10 +24,16 @@ static void
 failing_figures(struct alert *a, const struct watch *w, const struct cell *window)
 {
 	const struct cell *t = &w->total;
-	uint64_t bad = (uint64_t)t->matched + t->repeat + t->any_queries, all = t->answers > bad ? t->answers : bad;
+	/* of a client `queries` are something else */
+	uint64_t unanswered = w->service == SERVICE_ZONE ? t->queries : 0;
+	uint64_t bad = (uint64_t)t->matched + t->repeat + t->any_queries + unanswered, all = t->answers > bad ? t->answers : bad;
 	double seconds = window->ticks > 0 ? window->ticks : 1;
 
-	add(a, w, EV_RESPONSES, (double)all, all);
+	add(a, w, EV_RESPONSES, (double)(all - unanswered), all - unanswered);
+	if (unanswered > 0)
+		add(a, w, EV_UNANSWERED, (double)unanswered, unanswered);
+	if (unanswered > all - unanswered) /* the questions are what was seen of it */
+		add(a, w, EV_QUERY_PACKETS, (double)all, all);
 	add(a, w, EV_NXDOMAIN, t->matched, t->matched);
 	add(a, w, EV_SERVFAIL, t->repeat, t->repeat);
 	add(a, w, EV_REFUSED, t->any_queries, t->any_queries);
@@ -38,7 +44,8 @@ failing_figures(struct alert *a, const struct watch *w, const struct cell *windo
 	add(a, w, EV_DISTINCT_NAMES, t->large, t->large);
 	if (bad > 0)
 		add(a, w, EV_DISTINCT_SHARE, (double)t->large / (double)bad < 1 ? (double)t->large / (double)bad : 1, bad);
-	add(a, w, EV_QPS, (double)((uint64_t)window->matched + window->repeat + window->any_queries) / seconds, window->answers);
+	bad = (uint64_t)window->matched + window->repeat + window->any_queries + (unanswered > 0 ? window->queries : 0);
+	add(a, w, EV_QPS, (double)bad / seconds, window->answers);
 	a->packets = all;
 	a->bytes = t->answer_bytes;
 }
@@ -117,6 +124,14 @@ names_sentence(struct alert *a)
 		    100 * value(a, EV_DISTINCT_SHARE), value(a, EV_ZONES), name[0] != '\0' ? name : "(long names)", behind);
 		break;
 	case KIND_DNS_RANDOM_SUBDOMAIN:
+		if (value(a, EV_UNANSWERED) > value(a, EV_RESPONSES)) {
+			snprintf(a->message, sizeof(a->message),
+			    "Zone %.100s is asked for random names: %.0f different ones, %.1f a second, from about %.0f clients, mostly %s; "
+			    "answers not seen to %.0f of %.0f questions (a dead server, or one direction of the traffic); an ordinary "
+			    "minute has %.0f", a->subject.name, value(a, EV_DISTINCT_NAMES), value(a, EV_QPS), value(a, EV_PEERS), peer,
+			    value(a, EV_UNANSWERED), value(a, EV_UNANSWERED) + value(a, EV_RESPONSES), value(a, EV_USUAL));
+			break;
+		}
 		snprintf(a->message, sizeof(a->message),
 		    "Zone %.100s is asked for random names: %.0f different ones that fail, %.1f a second, %.0f %% of %.0f answers "
 		    "(%.0f NXDOMAIN, %.0f SERVFAIL, %.0f REFUSED), from about %.0f clients, mostly %s; an ordinary minute has %.0f",

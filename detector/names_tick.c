@@ -48,8 +48,22 @@ begin(struct engine *e, struct watch *w, int64_t first_ns, int64_t last_ns, uint
 		w->sampling = sampling;
 }
 
+static uint64_t
+all_queries(const struct engine *e)
+{
+	uint64_t n = 0;
+
+	for (int i = 0; i < SHARDS; i++)
+		n += e->shard[i].sums.dns_queries;
+	return n;
+}
+
+/* Its cells hold in `matched`, `repeat` and `any_queries` how answers failed, in `large` the new names of these, in
+ * `large_size` all new ones; in `queries` the questions without an answer, in `large_query_bytes` how long their new names
+ * are; and in `later_packets` how much the zone's silent servers were asked for it, in `large_bytes` for anything, in
+ * `later_bytes` how much all servers were asked meanwhile. */
 static void
-take_zone(struct engine *e, struct hot_zone *h)
+take_zone(struct engine *e, struct shard_names *n, struct hot_zone *h)
 {
 	const struct addr a = zone_addr(&h->zone);
 	struct watch *w;
@@ -63,11 +77,18 @@ take_zone(struct engine *e, struct hot_zone *h)
 	watch_set_name(w, h->zone.wire, h->zone.len, 0, h->answers);
 	const struct cell c = {.answers = h->answers, .answer_bytes = h->bytes, .large = h->fresh_failing,
 		.matched = h->nxdomain, .repeat = h->servfail, .any_queries = h->refused, .large_size = h->fresh,
-		.answer_packets = h->answers};
+		.answer_packets = h->answers, .queries = h->unanswered, .large_query_bytes = h->labels, .later_packets = (uint32_t)h->asked,
+		.large_bytes = h->servers_asked, .later_bytes = h->servers_asked > 0 ? all_queries(e) : 0};
 
 	cell_add(&w->now, &c);
 	w->names.tick = e->env.tick;
 	w->names.usual = h->usual;
+	if (h->unanswered > 0) {
+		w->names.usual = h->usual > h->fresh_usual ? h->usual : h->fresh_usual;
+		w->names.watched_s = e->env.tick - e->asked.since;
+		if (w->life.alert != 0)
+			names_unusual(n, h);
+	}
 	w->names.reputation = names_is_reputation(h->zone.wire, h->zone.len);
 	for (int i = 0; i < HLL_REGISTERS; i++)
 		if (w->peers[0].reg[i] < h->clients.reg[i])
@@ -112,6 +133,7 @@ take_carrier(struct engine *e, const struct carrier *c)
 		return;
 	w->flags = place.flags;
 	w->link = place.link;
+	w->group = place.group;
 	begin(e, w, c->first_ns, c->last_ns, c->sampling);
 	if (w->now.answers == 0) {
 		w->now.answers = w->now.answer_packets = 1;
@@ -151,6 +173,7 @@ take_failer(struct engine *e, struct failer *x)
 		return;
 	w->flags = place.flags;
 	w->link = place.link;
+	w->group = place.group;
 	begin(e, w, x->first_ns, x->last_ns, x->sampling);
 	const struct cell c = {.answers = x->answers, .answer_packets = x->answers, .answer_bytes = x->bytes,
 		.matched = x->nxdomain, .repeat = x->servfail, .any_queries = x->refused, .large = x->fresh,
@@ -187,17 +210,20 @@ count_answers(struct engine *e, const struct pair *p)
 void
 names_take_pair(struct engine *e, const struct pair *p, bool stranger)
 {
+	struct place place;
 	struct watch *w;
 
-	if (p->answers > 0 && p->crowd != CROWD_OF_CLIENTS)
+	if (p->answers > 0 && p->crowd != CROWD_OF_CLIENTS && (e->env.names & NAMES_FAILERS) != 0)
 		count_answers(e, p);
-	if (!stranger || p->crowd != CROWD_NONE || addr_is_special(&p->server) || addr_is_special(&p->client))
+	if (!stranger || (e->env.names & NAMES_STRANGERS) == 0 || p->crowd != CROWD_NONE || addr_is_special(&p->server) || addr_is_special(&p->client))
 		return;
 	w = watches_get(&e->watches, e->env.seed, &p->server, SIDE_SERVER, SERVICE_RECURSION, e->env.tick);
 	if (w == NULL)
 		return;
-	w->flags = place_of(&e->env, &p->server).flags;
-	w->link = place_of(&e->env, &p->server).link;
+	place = place_of(&e->env, &p->server);
+	w->flags = place.flags;
+	w->link = place.link;
+	w->group = place.group;
 	begin(e, w, e->env.begin_ns, e->env.begin_ns, p->sampling);
 	w->now.answers += p->recursed;
 	w->now.answer_packets += p->recursed;
@@ -211,12 +237,13 @@ names_take_pair(struct engine *e, const struct pair *p, bool stranger)
 void
 names_close_tick(struct engine *e)
 {
+	asked_close_tick(e);
 	for (int s = 0; s < SHARDS; s++) {
 		struct shard_names *n = &e->shard[s].names;
 
 		for (int i = 0; i < HOT_ZONES; i++)
 			if (n->hot[i].hash != 0 && n->hot[i].tick == e->env.tick)
-				take_zone(e, &n->hot[i]);
+				take_zone(e, n, &n->hot[i]);
 		for (uint32_t i = 0; i < n->carriers_n; i++)
 			take_carrier(e, &n->carrier[n->carrier_touched[i]]);
 		for (uint32_t i = 0; i < n->failers_n; i++)
@@ -236,7 +263,8 @@ names_tick_done(struct engine *e)
 			if (h->hash == 0 || h->tick != e->env.tick)
 				continue;
 			h->answers = h->nxdomain = h->servfail = h->refused = h->fresh = h->fresh_failing = 0;
-			h->bytes = 0;
+			h->unanswered = h->labels = h->servers_n = 0;
+			h->bytes = h->asked = h->servers_asked = 0;
 			memset(&h->clients, 0, sizeof(h->clients));
 			memset(h->peer, 0, sizeof(h->peer));
 		}

@@ -174,6 +174,8 @@ dns_query(struct shard *s, const struct shard_env *env, const struct flow *f, co
 				p->any_queries += (uint32_t)f->packets;
 		}
 		log_query(s, env, f, f->dns);
+		if (!asked_answers(env->answering, k->dst))
+			asked_note(&s->asked, f, k->src);
 	}
 	if (p == NULL)
 		return;
@@ -479,7 +481,7 @@ shards_ingest(struct shard *shards, const struct shard_env *env, const struct fl
 
 		for (size_t i = 0; i < n; i++) {
 			name[names] = (uint8_t)i;
-			names += k[i].zone != 0;
+			names += k[i].named;
 			for (enum shard_part part = PART_SOURCE; part <= PART_PAIR; part++)
 				prefetch_tags(shards, &k[i], part);
 		}
@@ -517,7 +519,7 @@ shards_split(const struct flow *f, const struct flow_key *k, size_t n, unsigned 
 		b->item[b->n++] = (uint16_t)(i << 2 | PART_DESTINATION);
 		if (needs_pair(&f[i], &k[i]))
 			c->item[c->n++] = (uint16_t)(i << 2 | PART_PAIR);
-		if (k[i].zone != 0) {
+		if (k[i].named) {
 			struct shard_items *d = &items[group[shard_of(k[i].zone)]];
 
 			d->item[d->n++] = (uint16_t)(i << 2 | PART_NAME);

@@ -43,7 +43,8 @@ shard_init(struct shard *s, uint32_t hosts, uint32_t pairs, uint32_t links)
 	if (s->host_tag == NULL || s->host == NULL || s->pair_tag == NULL || s->pair == NULL ||
 	    s->pair_slot == NULL || s->open == NULL || s->held == NULL || s->name == NULL || s->log == NULL ||
 	    s->link_down == NULL || s->gone == NULL || countmin_init(&s->seen, 1 << 16) < 0 ||
-	    fragment_table_init(&s->fragments, FRAGMENTS) < 0 || names_init(&s->names) < 0) {
+	    fragment_table_init(&s->fragments, FRAGMENTS) < 0 || names_init(&s->names) < 0 ||
+	    asked_list_init(&s->asked) < 0) {
 		shard_done(s);
 		return ERR_NOMEM;
 	}
@@ -73,6 +74,7 @@ shard_done(struct shard *s)
 	countmin_done(&s->seen);
 	fragment_table_done(&s->fragments);
 	names_done(&s->names);
+	asked_list_done(&s->asked);
 	memset(s, 0, sizeof(*s));
 }
 
@@ -85,6 +87,7 @@ shard_forget(struct shard *s)
 	memset(s->name, 0, NAME_SLOTS * sizeof(*s->name));
 	memset(s->fragments.e, 0, (size_t)s->fragments.sets * 4 * sizeof(*s->fragments.e));
 	s->log_n = s->log_next = 0;
+	s->asked.n = 0;
 	s->watch_common = false;
 	s->count.pairs = 0;
 }
@@ -156,10 +159,10 @@ flow_keys(const struct shard_env *env, const struct flow *f, size_t n, struct fl
 		k[i].dst = addr_hash(env->seed, &f[i].dst);
 		k[i].pair_shard = (uint8_t)shard_of((k[i].src + k[i].dst) * UINT64_C(0x9e3779b97f4a7c15));
 		classify(env, &f[i], &k[i]);
-		k[i].fails = false;
+		k[i].fails = k[i].named = false;
 		k[i].zone = 0;
-		if (k[i].service == SERVICE_DNS && k[i].dir == FLOW_ANSWERS && f[i].dns != NULL)
-			names_key(&f[i], env->seed, &k[i]);
+		if (env->names != 0 && k[i].service == SERVICE_DNS && k[i].dir == FLOW_ANSWERS && f[i].dns != NULL)
+			names_key(&f[i], env->seed, env->names, &k[i]);
 	}
 }
 

@@ -19,6 +19,7 @@
 #include "base/prefixmap.h"
 #include "collector/flow.h"
 #include "collector/fragment.h"
+#include "detector/asked.h"
 #include "detector/names.h"
 #include "detector/service.h"
 #include "detector/sketch.h"
@@ -152,6 +153,7 @@ struct shard {
 	uint64_t *link_down;        /* bytes of this tick by link, of packets */
 	struct space_saving *gone;  /* [3]: evicted hosts by bytes, packets, fragments */
 	struct shard_names names;
+	struct asked_list asked;
 	struct shard_counters count;
 };
 
@@ -164,8 +166,10 @@ struct shard_env {
 	uint32_t large_answer;  /* bytes of a DNS message */
 	const struct prefixmap *places_map;
 	const struct place *places;
+	const uint64_t *answering; /* servers that answer: see asked.h */
 	struct service_map services;
 	uint32_t links_n;
+	uint8_t names;          /* enum names_part: what is looked for */
 };
 
 /* Computed once a flow, by any thread. */
@@ -177,6 +181,7 @@ struct flow_key {
 	/* an answer with its question: see names.h */
 	uint8_t sub;        /* bytes of the name before its zone */
 	bool like_address, fails;
+	bool named;         /* it goes to the shard of its zone */
 	uint64_t question, zone; /* keyed hashes; zone 0: none that is counted */
 };
 enum { FLOW_ASKS = 1, FLOW_ANSWERS = 2 };

@@ -103,7 +103,7 @@ static void
 save_figures(const struct names_figures *n, struct buf *out)
 {
 	const uint64_t u[] = {n->tick, n->hour, n->day, n->hours, n->answers, n->fresh, n->rare, n->payload, n->labels, n->clients, n->zones,
-		n->usual, n->all, n->bytes, n->reputation};
+		n->usual, n->watched_s, n->all, n->bytes, n->reputation};
 
 	for (size_t i = 0; i < sizeof(u) / sizeof(u[0]); i++)
 		pack_u(out, u[i]);
@@ -125,6 +125,7 @@ load_figures(struct names_figures *n, uint32_t tick, struct cursor *c)
 	n->clients = unpack_u32(c);
 	n->zones = unpack_u32(c);
 	n->usual = unpack_u32(c);
+	n->watched_s = unpack_u32(c);
 	n->all = unpack_u(c);
 	n->bytes = unpack_u(c);
 	n->reputation = unpack_max(c, 1) != 0;

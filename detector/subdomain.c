@@ -2,7 +2,8 @@
  *
  * Each random name passes every cache and reaches the zone's servers, until these or the resolvers before
  * them give up.  Answers tell: NXDOMAIN while the servers live, SERVFAIL once they do not, REFUSED where
- * somebody limits.  Names of content networks and virus scanners are new as well, but exist.
+ * somebody limits, and none at all once even those are gone.  Names of content networks and virus scanners are new as
+ * well, but exist.
  */
 #include "detector/detector.h"
 
@@ -13,6 +14,14 @@ static const struct setting table[] = {
 	{"failing-share", "%", 0.1, 1, 0.8, "docs/calibration.md: disposable names mostly exist", F(failing_share),
 	    "answers that fail"},
 	{"over-usual", "x", 1, 1000, 10, "docs/calibration.md", F(over_usual), "new failing names over those of an ordinary minute"},
+	{"unanswered-distinct-share", "%", 0.1, 1, 0.95, "docs/calibration.md", F(unanswered_distinct),
+	    "questions that are new, where answers are not seen"},
+	{"unanswered-share", "%", 0.01, 1, 0.25, "docs/calibration.md", F(unanswered_share),
+	    "of the questions its servers get, or of all until it is known what is usual, where answers are not seen"},
+	{"unanswered-name-length", "B", 4, 250, 40, "docs/calibration.md: longer names carry data", F(unanswered_length),
+	    "at most so many bytes before the zone, on average, where answers are not seen"},
+	{"unanswered-watched", "s", 60, 86400, 180, "two whole minutes before the current one", F(unanswered_watched),
+	    "so long questions are watched before it is known what is usual"},
 };
 
 static struct cell
@@ -25,24 +34,48 @@ last_minute(const struct watch *w, uint32_t tick)
 	return c;
 }
 
+/* Where most of it is questions without an answer, nothing says that the names do not exist: they must be new
+ * nearly without exception, short (longer ones carry data) and much of what is asked, of the zone's servers or, as long
+ * as nobody knows what is usual, of all. */
+static void
+judge_unanswered(const struct subdomain_settings *set, const struct watch *w, const struct cell *c, struct verdict *v)
+{
+	bool learned = w->names.watched_s >= set->unanswered_watched;
+	double all = (double)(learned ? c->large_bytes : c->later_bytes), asked = c->later_packets;
+	double share = all > 0 ? asked / all : 0, length = c->large > 0 ? (double)c->large_query_bytes / c->large : 0;
+	struct signal *s;
+
+	verdict_signal(v, "unanswered_share", learned ? "Of all that its servers are asked" : "Of all questions", "rate", "%", share,
+	    share, share, set->unanswered_share);
+	s = verdict_signal(v, "name_length", "Bytes of its new names before the zone", "size", "B", length, length, length,
+	    set->unanswered_length);
+	s->below = true;
+	s->met = length <= set->unanswered_length;
+	v->note = "answers were not seen: the questions alone tell";
+}
+
 static void
 judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
 {
 	const struct subdomain_settings *set = &env->settings->subdomain;
 	struct cell c = last_minute(w, env->tick);
-	double n = c.answers, seen = n / w->sampling, bad = (double)c.matched + c.repeat + c.any_queries;
+	double n = c.answers, seen = n / w->sampling, bad = (double)c.matched + c.repeat + c.any_queries + c.queries;
 	double usual = w->names.usual > 1 ? w->names.usual : 1, over = c.large / usual;
-	struct interval distinct = share99((double)c.large_size / w->sampling, seen, w->sampling > 1);
 	struct interval failing = share99(bad / w->sampling, seen, w->sampling > 1);
-	bool all = true;
+	bool all = true, unanswered = c.queries * 2.0 > bad;
+	/* what is answered otherwise says nothing of the questions that are not */
+	double fresh = unanswered ? c.large : (double)c.large_size, of = unanswered ? bad : n;
+	struct interval distinct = share99(fresh / w->sampling, of / w->sampling, w->sampling > 1);
 
 	*v = (struct verdict){.role = ROLE_ZONE, .window_s = 60};
 	verdict_signal(v, "names", "New names that fail, within a minute", "rate", "", c.large, c.large, c.large, set->names);
-	verdict_signal(v, "distinct_share", "Questions that are new", "names", "%", n > 0 ? (double)c.large_size / n : 0,
-	    distinct.low, distinct.high, set->distinct_share);
+	verdict_signal(v, "distinct_share", "Questions that are new", "names", "%", of > 0 ? fresh / of : 0,
+	    distinct.low, distinct.high, unanswered ? set->unanswered_distinct : set->distinct_share);
 	verdict_signal(v, "failing_share", "Answers that fail", "mismatch", "%", n > 0 ? bad / n : 0, failing.low, failing.high,
 	    set->failing_share);
 	verdict_signal(v, "over_usual", "Times an ordinary minute", "rate", "x", over, over, over, set->over_usual);
+	if (unanswered)
+		judge_unanswered(set, w, &c, v);
 	for (size_t i = 0; i < v->n; i++) {
 		v->signals[i].required = true;
 		all = all && v->signals[i].met;

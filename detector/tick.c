@@ -415,7 +415,13 @@ judge(struct engine *e, const struct judge_env *env, const struct detector *cons
 
 		if (!applies(d, w) || (kind >= 0 && (int)d->kind != kind && !why))
 			continue;
-		d->judge(env, w, &v);
+		if (!detect_enabled(env->settings, d->kind)) {
+			/* what is open of it, from a saved state, ends */
+			v.note = ENGINE_OFF;
+			v.window_s = 0;
+		} else {
+			d->judge(env, w, &v);
+		}
 		if (env->carpet && w->life.alert == 0 && v.role == ROLE_VICTIM) {
 			v.heat = HEAT_COLD;
 			v.note = "part of an attack on its whole prefix, which has an alert of its own";

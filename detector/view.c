@@ -344,3 +344,14 @@ engine_names(const struct engine *e, struct drawn_name *out, size_t max)
 	free(row);
 	return n;
 }
+
+size_t
+engine_off(const struct engine *e, enum alert_kind off[ALERT_KINDS])
+{
+	size_t n = 0;
+
+	for (int k = 0; k < ALERT_KINDS; k++)
+		if (!detect_enabled(&e->settings, (enum alert_kind)k))
+			off[n++] = (enum alert_kind)k;
+	return n;
+}

@@ -55,6 +55,7 @@ struct names_figures {
 	uint32_t clients;                                /* who ask for new names in the zone */
 	uint32_t zones;                                  /* of failing questions */
 	uint32_t usual;                                  /* new failing names a minute */
+	uint32_t watched_s;                              /* so long questions have been watched: what is usual is known */
 	uint64_t all, bytes;                             /* answers and carried bytes, all the time */
 	double entropy;                                  /* bits a character */
 	bool reputation;                                 /* block lists and the like */

@@ -77,6 +77,7 @@ static const char *const labels[] = {
 	"Strangers answered",
 	"TXT, NULL, CNAME and the like",
 	"Times an ordinary minute",
+	"Of all that its servers are asked", "Of all questions", "Bytes of its new names before the zone",
 	"Zones they spread over",
 	"Its clock differs from ours",
 	"Its sampling rate changed",

@@ -69,6 +69,23 @@ out=$("$DAMP" check-config "$dir/groups.conf" 2>&1); rc=$?
 if [ $rc = 0 ] && grep -q 'any-rate: 50/s' <<<"$out" && grep -qE '^ +"any-rate": 7/s' <<<"$out" && grep -q 'min-repeats: 20 ' <<<"$out" &&
 	grep -q 'any-rate: 5/s' <<<"$out" && ! grep -qi warning <<<"$out"
 then ok "what holds for each group, and for everybody"; else not_ok "settings of groups" "exit $rc" "$out"; fi
+# a kind that is turned off, for everybody and for the members of a group
+printf 'detectors:\n  dns-nxdomain-flood: {enabled: false}\n  dns-tunnel: {enabled: off}\n' >"$dir/off.conf"
+printf 'groups:\n  - {name: lab, members: 10.64.0.0/16, thresholds: {dns-nxdomain-flood: {enabled: no}}}\n' >"$dir/off_group.conf"
+"$GEN" --duration 60 --labels "$dir/labels" -o "$dir/off.pcap" dga clients=1 rate=40 + tunnel rate=2000 chunk=60 2>"$dir/log"
+host=$(awk '$1 == "dns-nxdomain-flood" { print $2 }' "$dir/labels")
+opened() { "$DAMP" replay -q "$@" --alerts - --stats "$dir/stats" "$dir/off.pcap" 2>>"$dir/log" | grep -c '"action":"opened"'; }
+if [ "$(opened)" = 2 ] && grep -q '"turned_off":\[\]' "$dir/stats" && [ "$(opened -c "$dir/off.conf")" = 0 ] &&
+	grep -qF '"turned_off":["dns-nxdomain-flood","dns-tunnel"]' "$dir/stats" && [ "$(opened -c "$dir/off_group.conf")" = 1 ]
+then ok "kinds that are turned off"; else not_ok "kinds that are turned off" "$(cat "$dir/log" "$dir/stats")"; fi
+out=$("$DAMP" why "$host" -q -c "$dir/off.conf" "$dir/off.pcap" 2>&1)
+if grep -q 'dns-nxdomain-flood: turned off' <<<"$out" && ! grep -q 'dns-random-subdomain: turned off' <<<"$out"
+then ok "why tells what is turned off"; else not_ok "why tells what is turned off" "$out"; fi
+out=$("$DAMP" check-config "$dir/off.conf" 2>&1); rc=$?
+if [ $rc = 0 ] && grep -qE '^ +"?enabled"?: false' <<<"$out" && grep -q '#   enabled: true' <<<"$out"
+then ok "check-config shows what is turned off"; else not_ok "check-config shows what is turned off" "$out"; fi
+printf 'detectors:\n  dns-tunnel: {enabled: 0}\n  open-resolver: {enable: no}\n' >"$dir/on.conf"
+refused "no number turns a kind off" "$dir/on.conf" "$dir/on.conf:2:" "must be true or false" "$dir/on.conf:3:" "enabled"
 printf 'detectors:\n  dns-amplification-abusr:\n    nonsense: 1\n' >"$dir/kind.conf"
 refused "an unknown kind" "$dir/kind.conf" "$dir/kind.conf:3:" "dns-amplification-abuser"
 printf 'policy:\n\tttl: 1h\n' >"$dir/tab.conf"

@@ -15,7 +15,7 @@ abuser=dns-amplification-abuser victim=dns-amplification-victim udp=udp-amplific
 run() {
 	local name=$1 duration=$2 required=$3 allowed=$4 mode
 	shift 4
-	"$gen" --seed "${SEED:-7}" --duration "$duration" --snaplen 200 --labels "$dir/labels" -o "$dir/c.pcap" "$@" 2>"$dir/log" ||
+	"$gen" --seed "${SEED:-7}" ${drop:+--drop "$drop"} --duration "$duration" --snaplen 200 --labels "$dir/labels" -o "$dir/c.pcap" "$@" 2>"$dir/log" ||
 		{ cat "$dir/log"; echo "not ok scenario_$name"; return; }
 	[ -n "${more:-}" ] && cat "$more" >>"$dir/labels"
 	for mode in bare known; do
@@ -60,6 +60,12 @@ run random_names        30 $zone - $ordinary + subdomain rate=300
 run random_names_slow   90 $zone - $ordinary + subdomain rate=12 clients=40 start=10
 run random_names_dead   40 $zone - $ordinary + subdomain rate=100 rcode=2 zone=shop.co.uk start=10
 run random_names_few    30 $zone dns-nxdomain-flood $ordinary + subdomain rate=150 clients=3 start=5
+# the same where the answers are not seen: one direction alone, or a server that gives none
+drop=answers run random_names_half 60 $zone - $ordinary + subdomain rate=300 start=10
+drop=answers run random_names_half_slow 300 $zone - $ordinary + subdomain rate=15 clients=40 start=220
+run random_names_mute   60 $zone - $ordinary + subdomain rate=100 answers=no retries=2 resolver=203.0.113.53 start=20
+drop=answers run questions_only 300 - - $ordinary mail=3 validators=2 cgnat=2 antivirus=2 authoritative=1 recursion=yes + lookalikes
+drop=queries run answers_only 60 - - $ordinary + lookalikes
 run generated_domains  120 dns-nxdomain-flood - $ordinary + dga clients=3 rate=2
 run refused             60 dns-nxdomain-flood - $ordinary + dga clients=2 rate=40 rcode=5
 run tunnel              60 dns-tunnel - $ordinary + tunnel rate=2000 chunk=60 qtype=10 answer=300

@@ -17,7 +17,8 @@ struct flood {
 	struct addr *peer;         /* reflectors or clients */
 	struct label **peer_label; /* NULL: peers are not what is alerted about */
 	uint32_t peers, six_permille, size, lo, hi;
-	bool two_sided, random_port, random_name, headless;
+	bool two_sided, random_port, random_name, headless, unanswered;
+	uint32_t retries;
 	struct label *label;
 	struct carpet *carpet;     /* NULL: one target */
 };
@@ -201,9 +202,11 @@ fire_subdomain(struct gen *g, struct event *e)
 	q.client = f->peer[rng_below(&f->rng, f->peers)];
 	q.id = (uint16_t)rng_next(&f->rng);
 	q.sport = (uint16_t)rng_range(&f->rng, 1024, 65535);
-	lookup_ask(g, &q);
+	for (uint32_t i = 0; i <= f->retries; i++)
+		lookup_ask(g, &q);
 	/* the name lives on this stack only, so the answer is written at once */
-	lookup_answer(g, &q);
+	if (!f->unanswered)
+		lookup_answer(g, &q);
 	label_mark(f->label, g->now_ns);
 	again(g, e);
 }
@@ -227,6 +230,8 @@ scenario_subdomain(struct gen *g, struct opts *o, struct rng rng)
 	f->ask.qtype = DNS_A;
 	f->ask.ttl = 900;
 	f->ask.rcode = (uint8_t)opt_uint(o, "rcode", DNS_NXDOMAIN);
+	f->unanswered = !opt_yes(o, "answers", true);
+	f->retries = (uint32_t)opt_uint(o, "retries", 0);
 	f->peers = (uint32_t)opt_uint(o, "clients", 100);
 	f->peer = gen_alloc(g, f->peers, sizeof(*f->peer));
 	for (uint32_t i = 0; i < f->peers; i++)

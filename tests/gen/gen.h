@@ -134,6 +134,7 @@ struct gen {
 	uint64_t seed;
 	uint64_t default_pps;
 	uint32_t ip_id;
+	char drop;             /* of DNS over UDP: 'q'ueries or 'a'nswers; 0: nothing */
 	struct packet_writer *out;
 	struct event *heap;
 	size_t heap_n, heap_cap;

@@ -8,7 +8,8 @@ lookup_ask(struct gen *g, const struct lookup *q)
 	uint8_t buf[512];
 	struct ends e = {q->client, q->server, q->sport, 53};
 
-	packet_udp(g, &e, buf, message_query(q, buf));
+	if (g->drop != 'q')
+		packet_udp(g, &e, buf, message_query(q, buf));
 }
 
 void
@@ -17,7 +18,8 @@ lookup_answer(struct gen *g, const struct lookup *q)
 	uint8_t buf[MESSAGE_MAX];
 	struct ends e = {q->server, q->client, 53, q->sport};
 
-	packet_udp(g, &e, buf, message_answer(q, buf));
+	if (g->drop != 'a')
+		packet_udp(g, &e, buf, message_answer(q, buf));
 }
 
 enum { STEP_SYN, STEP_SYN_ACK, STEP_QUERY, STEP_ANSWER, STEP_FIN, STEP_END, SEGMENT = 1400 };

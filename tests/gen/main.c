@@ -23,7 +23,7 @@ const struct scenario scenarios[] = {
 	{"spoofed", "queries to one resolver, every source new", "target= pps= packets= name=random|NAME v6= size= start= stop=",
 	    scenario_spoofed},
 	{"subdomain", "random names below one zone, asked by many clients through a resolver",
-	    "zone= clients= net= rate= rcode= resolver= start= stop= labels=MIN-MAX", scenario_subdomain},
+	    "zone= clients= net= rate= rcode= answers=yes|no retries= resolver= start= stop= labels=MIN-MAX", scenario_subdomain},
 	{"fragflood", "UDP fragments to a victim", "victim= pps= size= sources= headless= start= stop=", scenario_fragflood},
 	{"tunnel", "data in new names below a zone, so many bytes a second",
 	    "clients= net= rate= chunk= qtype= answer= zone= resolver= start= stop=", scenario_tunnel},
@@ -186,6 +186,7 @@ struct args {
 	uint64_t seed, pps;
 	int64_t start_ns, duration_ns;
 	uint32_t snaplen, fragment_snaplen;
+	char drop;
 };
 
 static uint64_t
@@ -226,6 +227,8 @@ options(int argc, char **argv, struct args *a)
 			a->snaplen = (uint32_t)number(o, v, 64, 65535);
 		else if (strcmp(o, "--fragment-snaplen") == 0)
 			a->fragment_snaplen = (uint32_t)number(o, v, 64, 65535);
+		else if (strcmp(o, "--drop") == 0 && (strcmp(v, "answers") == 0 || strcmp(v, "queries") == 0))
+			a->drop = v[0];
 		else if (strcmp(o, "--labels") == 0)
 			a->labels = v;
 		else if (strcmp(o, "-o") == 0)
@@ -273,11 +276,12 @@ main(int argc, char **argv)
 
 	if (i >= argc || a.out == NULL)
 		gen_fail("usage: damp-gen [--seed N] [--start EPOCH] [--duration S] [--pps N] [--snaplen N] "
-		    "[--fragment-snaplen N] [--labels FILE] -o FILE|- SCENARIO [key=value ...] [+ SCENARIO ...]");
+		    "[--fragment-snaplen N] [--drop answers|queries] [--labels FILE] -o FILE|- SCENARIO [key=value ...] [+ SCENARIO ...]");
 	g.start_ns = a.start_ns;
 	g.end_ns = a.start_ns + a.duration_ns;
 	g.seed = a.seed;
 	g.default_pps = a.pps;
+	g.drop = a.drop;
 	g.out = packet_writer_open(&g, a.out, a.snaplen, a.fragment_snaplen < a.snaplen ? a.fragment_snaplen : a.snaplen);
 	for (unsigned int n = 0; i < argc; n++)
 		i = scenario(&g, argc, argv, i, n);

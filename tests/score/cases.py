@@ -138,6 +138,8 @@ def others():
     yield Case("query_flood", 45, TOWN + " + spoofed pps=5000 start=7.77 stop=28", "packets ipfix:1:10 sflow:10")
     yield Case("random_names", 60, TOWN + " + subdomain rate=300 start=7.77", "packets",
                ("dns-nxdomain-flood", "dns-query-flood"))
+    yield Case("random_names_mute", 60, TOWN + " + subdomain rate=1000 answers=no resolver=203.0.113.53 start=7.77", "packets sflow:10",
+               ("dns-query-flood",))
 
 
 def silent():

@@ -63,7 +63,7 @@ key_of(const char *name)
 	struct flow_key k = {0};
 
 	say(&s, name, DNS_A, DNS_NXDOMAIN, 0, 0);
-	names_key(&s.flow, 42, &k);
+	names_key(&s.flow, 42, 0xff, &k);
 	return k;
 }
 
@@ -362,10 +362,13 @@ hear(void *ctx, const struct alert *a)
 	h->closed += a->action == ALERT_CLOSED;
 }
 
+static const char *turned_off; /* a kind, or NULL */
+
 static struct engine *
 start(struct heard *h, const struct prefix *network)
 {
 	static struct detect_settings settings;
+	const char *near;
 	const struct engine_sink sink = {hear, h};
 	struct engine_config c = {.seed = 42, .memory_bytes = MEMORY, .settings = &settings, .network = network,
 		.networks_n = network != NULL};
@@ -374,6 +377,8 @@ start(struct heard *h, const struct prefix *network)
 
 	memset(h, 0, sizeof(*h));
 	detect_settings_defaults(&settings);
+	if (turned_off != NULL)
+		assert_int_equal(detect_settings_set(&settings, turned_off, "enabled", 0, "bool", why, sizeof(why), &near), 0);
 	e = engine_new(&c, &sink, why, sizeof(why));
 	assert_non_null(e);
 	return e;
@@ -554,6 +559,69 @@ test_bounds(void **state)
 	engine_free(e);
 }
 
+/* What is turned off is silent, and the others are none the worse for it. */
+static void
+test_off(void **state)
+{
+	static struct heard h;
+	struct detect_settings s;
+	const char *near;
+	char why[100], name[120], label[60];
+
+	(void)state;
+	detect_settings_defaults(&s);
+	for (int k = 0; k < ALERT_KINDS; k++)
+		assert_true(detect_enabled(&s, (enum alert_kind)k));
+	assert_int_equal(detect_settings_set(&s, "dns-tunnel", "enabled", 0, "bool", why, sizeof(why), &near), 0);
+	for (int k = 0; k < ALERT_KINDS; k++)
+		assert_int_equal(detect_enabled(&s, (enum alert_kind)k), k != KIND_DNS_TUNNEL);
+	assert_true(detect_settings_set(&s, "dns-tunnel", "enabled", 0, "", why, sizeof(why), &near) < 0); /* a plain 0 */
+	assert_true(detect_settings_set(&s, "dns-tunnel", "enable", 0, "bool", why, sizeof(why), &near) < 0);
+	assert_string_equal(near, "enabled");
+	assert_true(detect_settings_set(&s, "engine", "enabled", 0, "bool", why, sizeof(why), &near) < 0);
+
+	static const struct {
+		const char *off;
+		enum alert_kind named[3];
+		size_t n;
+	} c[] = {
+		{NULL, {KIND_DNS_NXDOMAIN_FLOOD, KIND_DNS_RANDOM_SUBDOMAIN, KIND_DNS_TUNNEL}, 3},
+		{"dns-random-subdomain", {KIND_DNS_NXDOMAIN_FLOOD, KIND_DNS_TUNNEL}, 2},
+		{"dns-tunnel", {KIND_DNS_NXDOMAIN_FLOOD, KIND_DNS_RANDOM_SUBDOMAIN}, 2},
+		{"dns-nxdomain-flood", {KIND_DNS_RANDOM_SUBDOMAIN, KIND_DNS_TUNNEL}, 2},
+	};
+
+	for (size_t i = 0; i < sizeof(c) / sizeof(c[0]); i++) {
+		struct engine *e;
+		struct said m;
+		uint64_t seed = 3;
+
+		turned_off = c[i].off;
+		e = start(&h, NULL);
+		for (int k = 0; k < 3000; k++) {
+			random_label(&seed, label, 10);
+			snprintf(name, sizeof(name), "%s.victim.example", label);
+			say(&m, name, DNS_A, DNS_NXDOMAIN, 80, 0);
+			feed(e, &m, T0 + k * (NS_PER_S / 50), HOST, RESOLVER);
+			random_label(&seed, label, 50);
+			snprintf(name, sizeof(name), "%s.t.exfil.example", label);
+			say(&m, name, DNS_TXT, DNS_NOERROR, 0, 0);
+			feed(e, &m, T0 + k * (NS_PER_S / 50), HOST + 1, RESOLVER);
+		}
+		engine_finish(e);
+		for (size_t k = 0; k < c[i].n; k++) {
+			size_t n = 0;
+
+			for (size_t a = 0; a < h.n; a++)
+				n += h.opened[a].kind == c[i].named[k];
+			assert_int_equal(n, 1);
+		}
+		assert_int_equal(h.n, c[i].n);
+		engine_free(e);
+	}
+	turned_off = NULL;
+}
+
 int
 main(void)
 {
@@ -561,7 +629,7 @@ main(void)
 		cmocka_unit_test(test_zone),      cmocka_unit_test(test_filter),    cmocka_unit_test(test_sums),
 		cmocka_unit_test(test_nxdomain),  cmocka_unit_test(test_subdomain), cmocka_unit_test(test_tunnel),
 		cmocka_unit_test(test_attack),    cmocka_unit_test(test_ordinary),  cmocka_unit_test(test_slow),
-		cmocka_unit_test(test_open_resolver), cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_open_resolver), cmocka_unit_test(test_bounds), cmocka_unit_test(test_off),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
