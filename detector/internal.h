@@ -5,6 +5,7 @@
 #include "base/prefixmap.h"
 #include "detector/areas.h"
 #include "detector/baseline.h"
+#include "detector/budget.h"
 #include "detector/cover.h"
 #include "detector/engine.h"
 #include "detector/ledger.h"
@@ -65,7 +66,7 @@ struct engine {
 	size_t links_n;
 	struct series_point *link_dns; /* DNS of this tick, by link */
 	struct cover **cover;       /* what records tell: 1 + links_n; NULL until the first one came */
-	size_t memory_bytes;
+	struct budget budget;
 	bool seed_kept;
 
 	/* event time: tick t covers the second tick0_s + t */

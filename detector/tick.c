@@ -283,7 +283,7 @@ fragment_owner(const struct engine *e, const struct shard *s, const struct pair 
 	for (unsigned int i = SERVICE_DNS; i < service_count(); i++) {
 		const struct pair_slot *slot = i != SERVICE_FRAGMENT ? pair_peek(s, pair_hash(client, server, (uint8_t)i)) : NULL;
 
-		if (slot != NULL && e->env.tick - slot->tick <= OWNER_S)
+		if (slot != NULL && pair_age(slot, e->env.tick) <= OWNER_S)
 			return (uint8_t)i;
 	}
 	return explains_fragments(e, p, SERVICE_DNS) ? SERVICE_DNS : SERVICE_FRAGMENT;

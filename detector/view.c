@@ -8,7 +8,11 @@ void
 engine_stats(const struct engine *e, struct engine_stats *s)
 {
 	*s = e->stats;
-	s->memory_bytes = e->memory_bytes;
+	s->table_bytes = e->budget.table_bytes;
+	s->memory_most = e->budget.table_bytes + BUDGET_PROGRAM;
+	s->hosts_most = (uint64_t)e->budget.hosts * SHARDS;
+	s->pairs_most = (uint64_t)e->budget.pairs * SHARDS;
+	s->watches_most = e->budget.watches;
 	s->watches = e->watches.used;
 	s->watches_evicted = e->watches.evicted;
 	s->alerts_dropped = e->book.dropped;
@@ -25,6 +29,8 @@ engine_stats(const struct engine *e, struct engine_stats *s)
 		const struct shard_counters *c = &e->shard[i].count;
 
 		s->hosts += c->hosts;
+		s->pairs += c->pairs;
+		s->evicted_pairs += c->evicted_pairs;
 		s->evicted += c->evicted_hosts + c->evicted_pairs;
 		s->unadmitted_packets += c->unadmitted_packets;
 	}
