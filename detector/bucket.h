@@ -62,7 +62,7 @@ bucket_match(const uint16_t *bucket, uint16_t tag)
 static inline bool
 bucket_crowded(const uint16_t *bucket)
 {
-	return bucket[BUCKET_ROOMY] != 0;
+	return bucket[BUCKET_ROOMY - 1] != 0;
 }
 
 static inline unsigned int

@@ -3,11 +3,11 @@
 #include "detector/internal.h"
 
 enum {
-	PAIRS_OF_8 = 22,      /* pairs kept for eight hosts: a client uses two or three resolvers */
+	PAIRS_OF_100 = 275,    /* pairs kept for a hundred hosts: a client uses two or three resolvers */
 	HOSTS_LEAST = 1024,   /* of a shard */
 	WATCHES_LEAST = 256,
 	WATCHES_MOST = 16384,
-	AREA_SHARE = 8,       /* watches for each prefix or link that is watched */
+	AREA_SHARE = 12,      /* watches for each prefix or link that is watched */
 	CELL = sizeof(struct host) + sizeof(uint16_t),
 	PAIR_CELL = sizeof(struct pair_slot) + sizeof(uint16_t),
 };
@@ -25,7 +25,7 @@ static size_t
 engine_fixed(size_t links)
 {
 	return sizeof(struct engine) + SERVERS * (sizeof(struct server) + sizeof(uint32_t)) +
-	    BOOK_ALERTS * sizeof(struct book_alert) + BOOK_INCIDENTS * (sizeof(struct book_incident) + sizeof(struct alert *)) +
+	    BOOK_ALERTS * (sizeof(struct book_alert) + sizeof(struct alert *)) + BOOK_INCIDENTS * (sizeof(struct book_incident) + sizeof(struct alert *)) +
 	    LEDGER_ROWS * sizeof(struct ledger_row) + DRAWN_ROWS * sizeof(struct name_row) +
 	    BASELINE_ROWS * (sizeof(struct baseline_row) + 2 * sizeof(uint32_t)) +
 	    (links + 1) * (SERIES_POINTS * sizeof(struct series_point) + sizeof(struct series_point) + sizeof(struct link_load) +
@@ -55,15 +55,15 @@ budget_split(size_t memory, size_t links)
 	/* a small budget cannot hold the fixed tables when all of them are full, which they are not in a small network */
 	if (left < memory / 3)
 		left = memory / 3;
-	watches = left / 6 / (watch_bytes() + area_bytes() / AREA_SHARE);
+	watches = left * 3 / 11 / (watch_bytes() + area_bytes() / AREA_SHARE);
 	b.watches = (uint32_t)(watches < WATCHES_LEAST ? WATCHES_LEAST : watches < WATCHES_MOST ? watches : WATCHES_MOST);
 	b.areas = b.watches / AREA_SHARE + 16;
 	left -= b.watches * watch_bytes() + b.areas * area_bytes();
-	hosts = left * 8 / (8 * CELL + PAIRS_OF_8 * PAIR_CELL) / SHARDS;
+	hosts = left * 100 / (100 * CELL + PAIRS_OF_100 * PAIR_CELL) / SHARDS;
 	if (hosts > UINT32_C(1) << 26)
 		hosts = UINT32_C(1) << 26;
 	b.hosts = (uint32_t)(hosts < HOSTS_LEAST ? HOSTS_LEAST : hosts) & ~(uint32_t)(WAYS - 1);
-	b.pairs = b.hosts / 8 * PAIRS_OF_8 & ~(uint32_t)(WAYS - 1);
+	b.pairs = (uint32_t)((uint64_t)b.hosts * PAIRS_OF_100 / 100) & ~(uint32_t)(WAYS - 1);
 	b.table_bytes = fixed + b.watches * watch_bytes() + b.areas * area_bytes() +
 	    SHARDS * ((size_t)b.hosts * CELL + (size_t)b.pairs * PAIR_CELL);
 	return b;

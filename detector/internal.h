@@ -43,7 +43,6 @@ struct server {
 struct judged {
 	struct watch *watch;
 	const struct detector *detector;
-	struct verdict verdict;
 };
 
 struct engine {

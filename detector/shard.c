@@ -234,7 +234,7 @@ host_moves(struct shard *s, const struct shard_env *env, uint64_t hash)
 {
 	const size_t bucket[2] = {bucket_first(hash, s->host_buckets), bucket_second(hash, s->host_buckets)};
 
-	if (s->count.hosts > (size_t)s->host_buckets * WAYS / 32 * 31)
+	if (s->count.hosts > (size_t)s->host_buckets * WAYS / 64 * 63)
 		return NULL;
 	for (size_t i = 0; i < 2 * WAYS; i++) {
 		size_t at = bucket[i / WAYS] + i % WAYS;

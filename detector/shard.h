@@ -67,19 +67,12 @@ enum pair_crowd { CROWD_NONE, CROWD_OF_CLIENTS, CROWD_OF_SERVERS };
 /* What one client and one server did in the current tick, over one service. */
 struct pair {
 	struct addr client, server;  /* all zeros: the sum of those not admitted, see `crowd` */
-	uint32_t slot;
-	uint8_t crowd;               /* enum pair_crowd */
-	uint8_t drawn;               /* its slot's, before this tick */
-	uint32_t name;               /* slot + 1 of the question of its latest large answer in this tick */
-	uint8_t service;
-	bool fresh;                  /* the pair entered the table in this tick */
-	bool owned;                  /* fragments of records, found to belong to this service */
-	bool whole;                  /* fragments of records, the first ones among them: see flow_whole_fragments */
-	bool counted;                /* records or samples: answers are matched by number, not one by one */
-	uint8_t last_at;             /* its latest such answer: 1/256 s into the tick */
-	uint32_t sampling;
 	int64_t first_ns;            /* its first large answer (other services: any answer) of this tick; 0: none */
 	int64_t from_ns, to_ns;      /* what its records cover together; 0: there are none */
+	uint64_t query_bytes, answer_bytes, large_bytes, later_bytes;
+	uint32_t slot;
+	uint32_t name;               /* slot + 1 of the question of its latest large answer in this tick */
+	uint32_t sampling;
 	uint32_t one_flow;           /* packets of large answers in the largest of its records */
 	uint32_t queries, any_queries;
 	uint32_t answers;            /* messages (DNS) or packets (other services) */
@@ -90,8 +83,15 @@ struct pair {
 	uint32_t later_packets;
 	uint32_t large_size;         /* sum of the large answers' DNS sizes */
 	uint32_t large_query_bytes;  /* of the queries that explain them, IP level */
-	uint64_t query_bytes, answer_bytes, large_bytes, later_bytes;
 	uint32_t recursed;           /* answers to recursive questions by a server that is not authoritative */
+	uint8_t service;
+	uint8_t crowd;               /* enum pair_crowd */
+	uint8_t drawn;               /* its slot's, before this tick */
+	uint8_t last_at;             /* its latest such answer: 1/256 s into the tick */
+	bool fresh;                  /* the pair entered the table in this tick */
+	bool owned;                  /* fragments of records, found to belong to this service */
+	bool whole;                  /* fragments of records, the first ones among them: see flow_whole_fragments */
+	bool counted;                /* records or samples: answers are matched by number, not one by one */
 };
 
 enum { LATE_RECORD_S = 3600 }; /* what records tell of an earlier time counts in the totals alone */
@@ -131,7 +131,7 @@ struct held_answer {
 };
 
 enum { OPEN_QUERIES = 1 << 13, HELD_ANSWERS = 1 << 13, QUERY_LOG = 1 << 12, FRAGMENTS = 1 << 13,
-	TICK_PAIRS = 5 << 11, TICK_CROWDS = 1 << 8, SEEN_WIDTH = 1 << 16 }; /* together fit into pair_slot.now */
+	TICK_PAIRS = 1 << 13, TICK_CROWDS = 1 << 8, SEEN_WIDTH = 1 << 16 }; /* together fit into pair_slot.now */
 
 struct shard {
 	/* neighbours belong to other threads: none of them shares a cache line, nor the pair that is fetched with it */

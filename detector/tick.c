@@ -400,7 +400,21 @@ keep_why(struct engine *e, const struct detector *d, const struct verdict *v)
 	}
 }
 
-/* The verdict that counts for a watch: that of its open alert's kind, else of the first hot detector. */
+static struct verdict
+verdict_of(const struct detector *d, const struct judge_env *env, const struct watch *w)
+{
+	struct verdict v = {0};
+
+	d->judge(env, w, &v);
+	if (env->carpet && w->life.alert == 0 && v.role == ROLE_VICTIM) {
+		v.heat = HEAT_COLD;
+		v.note = "part of an attack on its whole prefix, which has an alert of its own";
+	}
+	return v;
+}
+
+/* The detector that counts for a watch: that of its open alert's kind, else the first hot one.  Its verdict is not kept, but asked
+ * for again when it is the watch's turn: judges are pure, and verdicts of all would take as much memory as an eighth of the watches. */
 static bool
 judge(struct engine *e, const struct judge_env *env, const struct detector *const *table, struct watch *w, struct judged *out)
 {
@@ -409,19 +423,15 @@ judge(struct engine *e, const struct judge_env *env, const struct detector *cons
 
 	for (size_t i = 0; table[i] != NULL; i++) {
 		const struct detector *d = table[i];
-		struct verdict v = {0};
+		struct verdict v;
 
 		if (!applies(d, w) || (kind >= 0 && (int)d->kind != kind && !why))
 			continue;
-		d->judge(env, w, &v);
-		if (env->carpet && w->life.alert == 0 && v.role == ROLE_VICTIM) {
-			v.heat = HEAT_COLD;
-			v.note = "part of an attack on its whole prefix, which has an alert of its own";
-		}
+		v = verdict_of(d, env, w);
 		if (why)
 			keep_why(e, d, &v);
 		if (!found && (kind >= 0 ? (int)d->kind == kind : v.heat == HEAT_HOT)) {
-			*out = (struct judged){w, d, v};
+			*out = (struct judged){w, d};
 			found = true;
 		}
 	}
@@ -520,8 +530,7 @@ judge_areas(struct engine *e, const struct judge_env *all)
 
 		if (!f->made || !judge(e, &env, area_detectors, w, &e->judged[n]))
 			continue;
-		f->carpet = e->judged[n].detector == &detector_carpet &&
-		    (w->life.alert != 0 || e->judged[n].verdict.heat == HEAT_HOT);
+		f->carpet = e->judged[n].detector == &detector_carpet;
 		n++;
 	}
 	return n;
@@ -548,8 +557,12 @@ judge_all(struct engine *e)
 	if (n > 1)
 		qsort(e->judged, n, sizeof(*e->judged), by_address);
 	for (size_t i = 0; i < n; i++) {
-		env = judge_env_of(e, &all, e->judged[i].watch);
-		life_step(&e->book, &life, e->judged[i].watch, e->judged[i].detector, &e->judged[i].verdict);
+		const struct judged *j = &e->judged[i];
+		struct verdict v;
+
+		env = judge_env_of(e, &all, j->watch);
+		v = verdict_of(j->detector, &env, j->watch);
+		life_step(&e->book, &life, j->watch, j->detector, &v);
 	}
 	life_storm(&e->book, &life);
 	emit_queue(e);

@@ -35,6 +35,8 @@ const struct scenario scenarios[] = {
 	{"town", "a hundred thousand subscribers over days: sessions, devices, an update's evening, monitors",
 	    "net= net6= subs= sessions=A-DAY resolver= resolver6= recursion= web=PERMILLE rush=PERCENT rush_hour= "
 	    "fetch=PERMILLE devices= monitors= progress=", scenario_town},
+	{"active", "hosts that are all at work, each with two or three resolvers and a server", "hosts= rate=HOSTS-A-SECOND rounds= servers= net=",
+	    scenario_active},
 	{"bulk", "mixed traffic in quantity, for timing", "packets= pps= size= hosts= net= net6= v6= servers= dns=",
 	    scenario_bulk},
 	{NULL, NULL, NULL, NULL},
