@@ -88,25 +88,39 @@ open_take(struct shard *s, uint64_t hash, uint32_t tick)
 	return 0;
 }
 
+/* Which of two leaves: what nobody holds any more, then what was given to somebody for the first time, then what expires first.  So
+ * the answers to addresses that come by once replace each other, not those of who keeps asking. */
+static bool
+held_leaves(const struct held_answer *a, const struct held_answer *b, uint32_t tick)
+{
+	bool x = a->known && a->expires > tick, y = b->known && b->expires > tick;
+
+	return x != y ? y : a->expires < b->expires;
+}
+
 /* Was it given this answer at least twice, and holds it still?  (A stub whose answers get lost asks two or
  * three times.)  Now it holds it for `ttl` more seconds. */
 static bool
-held_again(struct shard *s, uint64_t hash, uint32_t tick, uint32_t ttl)
+held_again(struct shard *s, uint64_t hash, uint32_t tick, uint32_t ttl, bool known)
 {
 	struct held_answer *set = &s->held[hash & (HELD_ANSWERS - 1) & ~3u], *h = set;
 	unsigned int times = 0;
+	bool found = false;
 
 	for (int i = 0; i < 4; i++) {
 		if (set[i].tag == (uint32_t)(hash >> 32)) {
 			h = &set[i];
 			times = h->expires > tick ? h->times : 0;
+			found = true;
 			break;
 		}
-		if (set[i].expires < h->expires)
+		if (held_leaves(&set[i], h, tick))
 			h = &set[i];
 	}
+	if (!found && !known && h->known && h->expires > tick)
+		return false;
 	*h = (struct held_answer){.tag = (uint32_t)(hash >> 32), .expires = (tick + ttl) & 0xfffffff,
-		.times = (times < 15 ? times + 1 : 15) & 0xf};
+		.times = (times < 7 ? times + 1 : 7) & 7u, .known = known};
 	return times >= 2;
 }
 
@@ -217,7 +231,7 @@ large_answer(struct shard *s, const struct shard_env *env, const struct flow *f,
 		dns_view_records(v, &r);
 		if (r.min_ttl != UINT32_MAX)
 			ttl = r.min_ttl < TTL_LEAST ? TTL_LEAST : r.min_ttl < TTL_MOST ? r.min_ttl : TTL_MOST;
-		if (held_again(s, mix(k->dst, name + v->qtype), env->tick, ttl))
+		if (held_again(s, mix(k->dst, name + v->qtype), env->tick, ttl, p->drawn > 0))
 			p->repeat += n;
 		p->name = name_keep(s, v, name, env->tick);
 		if (common_type(v->qtype))

@@ -127,7 +127,9 @@ struct open_query {
 
 struct held_answer {
 	uint32_t tag;
-	uint32_t expires : 28, times : 4; /* tick until which the client holds the answer; how often it was given */
+	uint32_t expires : 28; /* tick until which the client holds the answer */
+	uint32_t times : 3;    /* how often it was given */
+	uint32_t known : 1;    /* to a client that had drawn such answers before */
 };
 
 enum { OPEN_QUERIES = 1 << 13, HELD_ANSWERS = 1 << 13, QUERY_LOG = 1 << 12, FRAGMENTS = 1 << 13,

@@ -47,7 +47,7 @@ save_queries(const struct shard *s, struct buf *out)
 		pack_u(out, i);
 		pack_u(out, h->tag);
 		pack_u(out, h->expires);
-		pack_u(out, h->times);
+		pack_u(out, (uint64_t)(h->known << 3 | h->times));
 	}
 }
 
@@ -66,10 +66,13 @@ load_queries(struct shard *s, struct cursor *c)
 	n = unpack_max(c, HELD_ANSWERS);
 	for (uint64_t i = 0; i < n && !c->bad; i++) {
 		struct held_answer *h = &s->held[unpack_max(c, HELD_ANSWERS - 1)];
+		uint64_t bits;
 
 		h->tag = unpack_u32(c);
 		h->expires = unpack_max(c, (1u << 28) - 1) & 0xfffffff;
-		h->times = unpack_max(c, 15) & 15;
+		bits = unpack_max(c, 15);
+		h->times = bits & 7u;
+		h->known = bits >> 3 & 1u;
 	}
 }
 

@@ -242,7 +242,8 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 		return;
 	if (p->name != 0)
 		drawn_take(&e->drawn, p, &s->name[p->name - 1], time_seconds(e->env.begin_ns));
-	w = watches_get(&e->watches, e->env.seed, a, side, p->service, e->env.tick);
+	w = watches_admit(&e->watches, e->env.seed, a, side, p->service, e->env.tick, p->drawn,
+	    (p->service == SERVICE_DNS ? p->large : p->answers) > 1);
 	if (w == NULL)
 		return;
 	watch_place(w, side == SIDE_CLIENT ? client : server);

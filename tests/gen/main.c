@@ -20,7 +20,7 @@ const struct scenario scenarios[] = {
 	    "spread= targets= move=", scenario_reflection},
 	{"amp", "another UDP amplifier's answers arriving at a victim",
 	    "vector= victim= reflectors= pps= size= start= stop= port=random|PORT spread= targets= move=", scenario_amp},
-	{"spoofed", "queries to one resolver, every source new", "target= pps= packets= name=random|NAME v6= size= start= stop=",
+	{"spoofed", "queries to one resolver, every source new", "target= pps= packets= name=random|NAME v6= net= net6= answer= start= stop=",
 	    scenario_spoofed},
 	{"subdomain", "random names below one zone, asked by many clients through a resolver",
 	    "zone= clients= net= rate= rcode= resolver= start= stop= labels=MIN-MAX", scenario_subdomain},
