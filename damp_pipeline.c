@@ -41,21 +41,14 @@ struct slice {
 	struct shard_items items[SHARDS]; /* by group of shards; several threads only */
 };
 
-/* What one thread reads and decodes into, in one round. */
-struct reader {
-	struct block block[ROUND_BLOCKS];
-	struct slice *slice; /* ROUND_SLICES, or 1 */
-	size_t blocks_n, slices_n; /* used in this round */
-};
-
-/* Blocks in the order of the input: guarded by read_lock while they are read, then the first thread's. */
+/* Blocks in the order of the input, each with as many slices as it needs: guarded by read_lock while they are read,
+ * then the first thread's.  Whoever reads a block decodes it. */
 struct round {
-	struct reader reader[THREADS_MAX];
+	struct block block[ROUND_BLOCKS];
+	struct slice *slice;        /* ROUND_SLICES, or 1 */
+	size_t blocks_n, slices_n;  /* used */
 	int last;                   /* how the source answered last */
 	int64_t now_ns;             /* of a live source */
-	size_t blocks_n;
-	struct slice *order[ROUND_SLICES];
-	size_t order_n;
 	atomic_uint decoding;       /* blocks read, but not yet decoded */
 	atomic_bool full;           /* nothing more is read into it */
 };
@@ -190,8 +183,7 @@ work_through(struct pipeline *p, struct slice *s, const struct block *b, size_t 
 static int
 run_single(struct pipeline *p, struct source *s, const struct pipeline_events *ev)
 {
-	struct reader *r = &p->round[0].reader[0];
-	struct block *b = &r->block[0];
+	struct block *b = &p->round[0].block[0];
 	bool first = true;
 	int n;
 
@@ -199,7 +191,7 @@ run_single(struct pipeline *p, struct source *s, const struct pipeline_events *e
 		if (first)
 			begin_input(p, b);
 		first = first && block_units(b) == 0;
-		work_through(p, &r->slice[0], b, 0, block_units(b));
+		work_through(p, &p->round[0].slice[0], b, 0, block_units(b));
 		engine_exporters(p->engine, b->news, b->news_n);
 		if (b->now_ns != 0)
 			engine_advance(p->engine, b->now_ns);
@@ -234,17 +226,16 @@ lock_reading(struct pipeline *p)
 /* Puts the slices of a block that was just read at the end of the round.  Records may be more than the slices
  * of a block hold: what is left of the last one is worked through by hand. */
 static size_t
-cut_slices(struct round *round, struct reader *r, const struct block *b)
+cut_slices(struct round *round, const struct block *b)
 {
 	size_t n = 0, units = block_units(b);
 
 	for (size_t first = 0; first < units && n < BLOCK_SLICES; first += SLICE, n++) {
-		struct slice *s = &r->slice[r->slices_n++];
+		struct slice *s = &round->slice[round->slices_n++];
 
 		s->block = b;
 		s->first = first;
 		s->count = units - first < SLICE || n == BLOCK_SLICES - 1 ? units - first : SLICE;
-		round->order[round->order_n++] = s;
 	}
 	return n;
 }
@@ -252,10 +243,9 @@ cut_slices(struct round *round, struct reader *r, const struct block *b)
 /* Reads the next block of the open round and decodes it; false when there is none.  Reading is one at a time, in
  * the order of the input; decoding goes on beside the next one's reading. */
 static bool
-read_and_decode(struct pipeline *p, unsigned int thread)
+read_and_decode(struct pipeline *p)
 {
 	struct round *round;
-	struct reader *r;
 	struct slice *mine;
 	struct block *b;
 	size_t n;
@@ -267,8 +257,7 @@ read_and_decode(struct pipeline *p, unsigned int thread)
 		return false;
 	}
 	round = &p->round[p->reading_no % ROUNDS];
-	r = &round->reader[thread];
-	b = &r->block[r->blocks_n];
+	b = &round->block[round->blocks_n];
 	round->last = source_read(p->source, b);
 	if (round->last < 0) {
 		p->ended = true;
@@ -277,9 +266,8 @@ read_and_decode(struct pipeline *p, unsigned int thread)
 		tell_done(p);
 		return false;
 	}
-	r->blocks_n++;
-	mine = &r->slice[r->slices_n];
-	n = cut_slices(round, r, b);
+	mine = &round->slice[round->slices_n];
+	n = cut_slices(round, b);
 	round->now_ns = b->now_ns;
 	/* what is there of a live source now is worked on now, before the next packets are waited for */
 	if (b->now_ns != 0 || block_units(b) == 0)
@@ -347,7 +335,7 @@ helper_main(void *arg)
 			return NULL;
 		do
 			take_groups(p, h.thread);
-		while (read_and_decode(p, h.thread));
+		while (read_and_decode(p));
 	}
 }
 
@@ -381,7 +369,7 @@ execute_plan(struct pipeline *p)
 	atomic_fetch_add(&p->plan_no, 1);
 	announce(p);
 	take_groups(p, 0);
-	while (atomic_load(&p->groups_done) < groups_of(p) && read_and_decode(p, 0))
+	while (atomic_load(&p->groups_done) < groups_of(p) && read_and_decode(p))
 		;
 	wait_until(p, &p->groups_done, groups_of(p));
 	p->plan_n = 0;
@@ -400,14 +388,14 @@ ingest_rest(struct pipeline *p, struct slice *s)
 static bool
 last_of_block(const struct round *round, size_t k)
 {
-	return k + 1 == round->order_n || round->order[k + 1]->block != round->order[k]->block;
+	return k + 1 == round->slices_n || round->slice[k + 1].block != round->slice[k].block;
 }
 
 /* Behind a block's last slice come its news of exporters. */
 static void
 ingest_news(struct pipeline *p, const struct round *round, size_t k)
 {
-	const struct block *b = round->order[k]->block;
+	const struct block *b = round->slice[k].block;
 
 	if (b->news_n > 0 && last_of_block(round, k))
 		engine_exporters(p->engine, b->news, b->news_n);
@@ -417,15 +405,15 @@ ingest_news(struct pipeline *p, const struct round *round, size_t k)
 static void
 ingest_round(struct pipeline *p, struct round *round)
 {
-	for (size_t k = 0; k < round->order_n && !grouped(p); k++) {
-		ingest_slice(p, round->order[k]);
-		ingest_rest(p, round->order[k]);
+	for (size_t k = 0; k < round->slices_n && !grouped(p); k++) {
+		ingest_slice(p, &round->slice[k]);
+		ingest_rest(p, &round->slice[k]);
 		ingest_news(p, round, k);
 	}
 	if (!grouped(p))
 		return;
-	for (size_t k = 0; k < round->order_n; k++) {
-		struct slice *s = round->order[k];
+	for (size_t k = 0; k < round->slices_n; k++) {
+		struct slice *s = &round->slice[k];
 
 		for (size_t i = 0; i < s->n;) {
 			if (!engine_same_tick(p->engine, &s->flow[i]) || p->plan_n == PLAN)
@@ -456,7 +444,7 @@ complete_round(struct pipeline *p, struct round *round)
 {
 	/* rather read further ahead than wait for the other one's decoding */
 	while (!atomic_load(&round->full) || atomic_load(&round->decoding) != 0)
-		if (!read_and_decode(p, 0))
+		if (!read_and_decode(p))
 			break;
 	while (!atomic_load(&round->full))
 		__builtin_ia32_pause();
@@ -468,9 +456,7 @@ static void
 free_round(struct pipeline *p, struct round *round)
 {
 	pthread_mutex_lock(&p->read_lock);
-	for (unsigned int i = 0; i < p->threads; i++)
-		round->reader[i].blocks_n = round->reader[i].slices_n = 0;
-	round->blocks_n = round->order_n = 0;
+	round->blocks_n = round->slices_n = 0;
 	round->now_ns = 0;
 	atomic_store(&round->full, false);
 	p->done_no++;
@@ -496,9 +482,9 @@ run_several(struct pipeline *p, struct source *s, const struct pipeline_events *
 		struct round *now = &p->round[p->done_no % ROUNDS];
 
 		complete_round(p, now);
-		if (first && now->order_n > 0)
-			begin_input(p, now->order[0]->block);
-		first = first && now->order_n == 0;
+		if (first && now->slices_n > 0)
+			begin_input(p, now->slice[0].block);
+		first = first && now->slices_n == 0;
 		ingest_round(p, now);
 		if (now->now_ns != 0)
 			engine_advance(p->engine, now->now_ns);
@@ -512,9 +498,7 @@ run_several(struct pipeline *p, struct source *s, const struct pipeline_events *
 	pthread_mutex_unlock(&p->read_lock);
 	for (int i = 0; i < ROUNDS; i++) {
 		wait_until(p, &p->round[i].decoding, 0);
-		for (unsigned int k = 0; k < p->threads; k++)
-			p->round[i].reader[k].blocks_n = p->round[i].reader[k].slices_n = 0;
-		p->round[i].blocks_n = p->round[i].order_n = 0;
+		p->round[i].blocks_n = p->round[i].slices_n = 0;
 		atomic_store(&p->round[i].full, false);
 	}
 	return last < 0 && last != ERR_EOF ? last : 0;
@@ -536,8 +520,9 @@ slice_init(struct pipeline *p, struct slice *s)
 	return 0;
 }
 
+/* What is never used is never touched: a thread more costs no memory, the rounds are everybody's. */
 static int
-reader_init(struct pipeline *p, struct reader *r)
+round_init(struct pipeline *p, struct round *r)
 {
 	size_t blocks = p->threads > 1 ? ROUND_BLOCKS : 1, slices = p->threads > 1 ? ROUND_SLICES : 1;
 
@@ -554,7 +539,7 @@ reader_init(struct pipeline *p, struct reader *r)
 }
 
 static void
-reader_done(struct reader *r)
+round_done(struct round *r)
 {
 	for (size_t i = 0; i < ROUND_BLOCKS; i++)
 		block_done(&r->block[i]);
@@ -606,9 +591,8 @@ pipeline_new(struct engine *e, unsigned int threads)
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->wake, NULL);
 	pthread_cond_init(&p->done, NULL);
-	for (unsigned int i = 0; i < p->threads * ROUNDS && err == 0; i++)
-		if (i == 0 || p->threads > 1)
-			err = reader_init(p, &p->round[i % ROUNDS].reader[i / ROUNDS]);
+	for (unsigned int i = 0; i < (p->threads > 1 ? ROUNDS : 1) && err == 0; i++)
+		err = round_init(p, &p->round[i]);
 	if (err == 0)
 		err = start_helpers(p);
 	if (err < 0) {
@@ -627,8 +611,8 @@ pipeline_free(struct pipeline *p)
 	announce(p);
 	for (unsigned int i = 0; i < p->started; i++)
 		pthread_join(p->thread[i], NULL);
-	for (unsigned int i = 0; i < p->threads * ROUNDS; i++)
-		reader_done(&p->round[i % ROUNDS].reader[i / ROUNDS]);
+	for (unsigned int i = 0; i < ROUNDS; i++)
+		round_done(&p->round[i]);
 	pthread_cond_destroy(&p->done);
 	pthread_cond_destroy(&p->wake);
 	pthread_mutex_destroy(&p->lock);

@@ -397,7 +397,13 @@ report_stats(const struct report_facts *f, const char *path)
 	json_uint(&j, "records", t->records);
 	names_json(f->engine, &s, &j);
 	collected_json(f->collected, &j);
-	json_uint(&j, "table_bytes", s.memory_bytes);
+	json_uint(&j, "hosts_most", s.hosts_most);
+	json_uint(&j, "pairs", s.pairs);
+	json_uint(&j, "pairs_most", s.pairs_most);
+	json_uint(&j, "evicted_pairs", s.evicted_pairs);
+	json_uint(&j, "watches_most", s.watches_most);
+	json_uint(&j, "table_bytes", s.table_bytes);
+	json_uint(&j, "memory_most", s.memory_most);
 	json_uint(&j, "peak_rss_bytes", (uint64_t)usage.ru_maxrss * 1024);
 	json_close(&j, '}');
 	buf_char(&b, '\n');

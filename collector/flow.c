@@ -11,7 +11,7 @@ flow_batch_init(struct flow_batch *b, size_t cap)
 	*b = (struct flow_batch){0};
 	if (cap == 0)
 		cap = 1;
-	/* not cleared: who takes a flow or a view writes all of it, as after growing */
+	/* not cleared: n and dns_n say what there is, and pages that are never written cost nothing */
 	b->flow = malloc(cap * sizeof(*b->flow));
 	/* as many views as flows: no batch can run out of one before the other */
 	b->dns = malloc(cap * sizeof(*b->dns));

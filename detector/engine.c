@@ -17,34 +17,9 @@ enum {
 	AHEAD_S = 3600,   /* a single flow further ahead is no reason to believe it */
 	BELIEVE = 16,     /* but so many impossible times in a row that agree are */
 	FIRST_TICK = 7201, /* the longest record, and 1 modulo the lengths of all slots */
-	WATCHES = 16384,
-	DAYS_BYTES = LEDGER_ROWS * sizeof(struct ledger_row) + DRAWN_ROWS * sizeof(struct name_row) +
-	    BASELINE_ROWS * sizeof(struct baseline_row),
 	BLIND_MOST = 366 * 86400, /* after a longer time without a look, alerts are not the same any more */
 	LIVE_TICKS = 700, /* after so many ticks without traffic every window is empty and every alert closed */
 };
-
-/* Splits the budget: the fixed tables, a quarter for watches, the rest for two hosts a pair. */
-static void
-sizes(size_t memory, uint32_t *hosts, uint32_t *pairs, uint32_t *watches, uint32_t *areas)
-{
-	size_t fixed = (size_t)SHARDS * (TICK_PAIRS + TICK_CROWDS) * sizeof(struct pair) + ((size_t)14 << 20);
-	size_t left = memory > fixed ? memory - fixed : 0, pool;
-
-	/* the tables of days; in a small budget they stay out of it, as their pages are touched one by one */
-	if (left > 2 * DAYS_BYTES)
-		left -= DAYS_BYTES;
-	pool = left / 4;
-
-	*watches = (uint32_t)(pool / sizeof(struct watch) < WATCHES ? pool / sizeof(struct watch) : WATCHES);
-	left -= *watches * sizeof(struct watch);
-	*areas = *watches / 8 + 16;
-	pool = *areas * (sizeof(struct watch) + sizeof(struct area_facts));
-	left -= pool < left ? pool : left;
-	for (*hosts = 1 << 9; (size_t)*hosts * 2 * SHARDS * (72 + 10) <= left && *hosts < 1 << 22; *hosts *= 2)
-		;
-	*pairs = *hosts / 2;
-}
 
 struct region {
 	struct prefix prefix;
@@ -159,22 +134,21 @@ make_groups(struct engine *e, const struct engine_config *c)
 static int
 make_tables(struct engine *e, const struct engine_config *c)
 {
-	uint32_t hosts, pairs, watches, areas;
+	const struct budget b = budget_split(c->memory_bytes, c->links_n);
 
-	sizes(c->memory_bytes, &hosts, &pairs, &watches, &areas);
-	e->memory_bytes = c->memory_bytes;
+	e->budget = b;
 	e->seed_kept = c->seed_kept;
 	for (int i = 0; i < SHARDS; i++)
-		if (shard_init(&e->shard[i], hosts, pairs, (uint32_t)c->links_n) < 0)
+		if (shard_init(&e->shard[i], b.hosts, b.pairs, (uint32_t)c->links_n) < 0)
 			return ERR_NOMEM;
 	e->server = calloc(SERVERS, sizeof(*e->server));
 	e->server_touched = calloc(SERVERS, sizeof(*e->server_touched));
-	e->judged = calloc(watches + areas, sizeof(*e->judged));
-	e->queue = calloc((size_t)watches + areas + BOOK_INCIDENTS, sizeof(*e->queue));
-	e->facts = calloc(areas, sizeof(*e->facts));
+	e->judged = calloc(b.watches + b.areas, sizeof(*e->judged));
+	e->queue = calloc((size_t)b.watches + b.areas + BOOK_INCIDENTS, sizeof(*e->queue));
+	e->facts = calloc(b.areas, sizeof(*e->facts));
 	if (e->facts == NULL || e->server == NULL || e->server_touched == NULL || e->judged == NULL || e->queue == NULL)
 		return ERR_NOMEM;
-	if (watches_init(&e->watches, watches) < 0 || watches_init(&e->areas, areas) < 0 || book_init(&e->book) < 0 ||
+	if (watches_init(&e->watches, b.watches) < 0 || watches_init(&e->areas, b.areas) < 0 || book_init(&e->book) < 0 ||
 	    ledger_init(&e->ledger, c->seed) < 0 || drawn_init(&e->drawn, c->seed) < 0 || baselines_init(&e->baselines, c->seed) < 0 ||
 	    asked_init(&e->asked, (e->env.names & NAMES_ZONES) != 0) < 0)
 		return ERR_NOMEM;
@@ -233,7 +207,8 @@ engine_new(const struct engine_config *c, const struct engine_sink *sink, char *
 	for (size_t i = 0; detectors[i] != NULL && i < WHY_ROWS; i++)
 		e->why_row[e->why_n++] = (struct engine_why){.detector = detectors[i], .off = !detect_enabled(c->settings, detectors[i]->kind)};
 	if (make_places(e, c) < 0 || make_groups(e, c) < 0 || make_links(e, c) < 0 || make_tables(e, c) < 0) {
-		snprintf(why, why_size, "out of memory: the tables take %zu bytes", c->memory_bytes);
+		snprintf(why, why_size, "out of memory: the tables take %zu bytes",
+		    budget_split(c->memory_bytes, c->links_n).table_bytes);
 		engine_free(e);
 		return NULL;
 	}

@@ -33,7 +33,7 @@ struct engine_link {
 struct engine_config {
 	uint64_t seed;              /* of every hash table; a secret where strangers choose addresses */
 	bool seed_kept;             /* the next run will have the same one: saved state may hold keyed hashes */
-	size_t memory_bytes;        /* budget of all tables; at least ENGINE_LEAST_MEMORY */
+	size_t memory_bytes;        /* budget of all, see budget.h; at least ENGINE_LEAST_MEMORY */
 	const struct detect_settings *settings;
 	const struct prefix *network;
 	size_t networks_n;
@@ -99,7 +99,10 @@ struct engine_stats {
 	uint64_t unadmitted_packets, watches, watches_evicted, alerts, alerts_dropped;
 	uint64_t alerts_withheld;    /* opened without lines: engine.storm */
 	uint64_t ledger, ledger_evicted, names, names_evicted, baselines, baselines_evicted;
-	size_t memory_bytes;
+	/* fixed at the start: the tables, with the program around them, and how many there is room for */
+	size_t table_bytes, memory_most;
+	uint64_t hosts_most, pairs_most, watches_most;
+	uint64_t pairs, evicted_pairs; /* the latter in `evicted`, too */
 	uint32_t sampling;
 };
 void engine_stats(const struct engine *e, struct engine_stats *s);

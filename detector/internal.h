@@ -6,6 +6,7 @@
 #include "detector/areas.h"
 #include "detector/asked.h"
 #include "detector/baseline.h"
+#include "detector/budget.h"
 #include "detector/cover.h"
 #include "detector/engine.h"
 #include "detector/ledger.h"
@@ -47,7 +48,6 @@ struct server {
 struct judged {
 	struct watch *watch;
 	const struct detector *detector;
-	struct verdict verdict;
 };
 
 struct engine {
@@ -70,7 +70,7 @@ struct engine {
 	size_t links_n;
 	struct series_point *link_dns; /* DNS of this tick, by link */
 	struct cover **cover;       /* what records tell: 1 + links_n; NULL until the first one came */
-	size_t memory_bytes;
+	struct budget budget;
 	bool seed_kept;
 
 	/* event time: tick t covers the second tick0_s + t */

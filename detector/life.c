@@ -28,7 +28,8 @@ book_init(struct book *b)
 	memset(b, 0, sizeof(*b));
 	b->alert = calloc(BOOK_ALERTS, sizeof(*b->alert));
 	b->incident = calloc(BOOK_INCIDENTS, sizeof(*b->incident));
-	if (b->alert == NULL || b->incident == NULL) {
+	b->shown = calloc(BOOK_ALERTS, sizeof(*b->shown));
+	if (b->alert == NULL || b->incident == NULL || b->shown == NULL) {
 		book_done(b);
 		return ERR_NOMEM;
 	}
@@ -40,6 +41,7 @@ book_done(struct book *b)
 {
 	free(b->alert);
 	free(b->incident);
+	free(b->shown);
 	memset(b, 0, sizeof(*b));
 }
 
@@ -214,7 +216,6 @@ incident_begin(struct book_incident *inc, const struct alert *a)
 	i->first_ns = a->start_ns;
 	i->named_ns = a->t_ns;
 	memcpy(i->link, a->link, sizeof(i->link));
-	i->alert = inc->sorted;
 }
 
 static double
@@ -441,7 +442,7 @@ open_alert(struct book *b, const struct life_env *env, struct watch *w, const st
 	inc->view.closed_ns = 0;
 	inc->view.alerts_n++;
 	if (inc->view.alerts_kept < INCIDENT_ALERTS)
-		inc->alert[inc->view.alerts_kept++] = (uint32_t)(ba - b->alert);
+		inc->alert[inc->view.alerts_kept++] = (uint16_t)(ba - b->alert);
 	static const struct alert zero;
 	incident_account(inc, &zero, &ba->alert);
 	storm(b, env, ba, inc);

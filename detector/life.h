@@ -44,14 +44,14 @@ struct book_incident {
 	uint32_t storm_tick;     /* of the last line that told how many were withheld */
 	size_t storm_told;       /* how many that were */
 	uint32_t saved;          /* likewise */
-	uint32_t alert[INCIDENT_ALERTS];
-	const struct alert *sorted[INCIDENT_ALERTS];
+	uint16_t alert[INCIDENT_ALERTS];
 	bool used;
 };
 
 struct book {
 	struct book_alert *alert;
 	struct book_incident *incident;
+	const struct alert **shown;      /* BOOK_ALERTS: for the views, those of each incident together */
 	uint32_t alerts_n, incidents_n; /* slots ever used */
 	uint64_t opened, closed, lines, dropped; /* dropped: alerts that found no room */
 	uint32_t storm_tick, storm_n;    /* openings with lines since that tick, in the minute from it */

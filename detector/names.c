@@ -97,6 +97,14 @@ names_init(struct shard_names *n)
 	return 0;
 }
 
+size_t
+names_bytes(void)
+{
+	return ZONES * sizeof(struct zone) + HOT_ZONES * sizeof(struct hot_zone) + (size_t)FILTER_WORDS * 16 +
+	    CARRIERS * (sizeof(struct carrier) + sizeof(uint64_t) + sizeof(uint32_t)) +
+	    FAILERS * (sizeof(struct failer) + sizeof(uint64_t) + sizeof(uint32_t));
+}
+
 void
 names_done(struct shard_names *n)
 {

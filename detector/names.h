@@ -146,6 +146,7 @@ struct shard_names {
 };
 
 int names_init(struct shard_names *n); /* 0 or ERR_NOMEM */
+size_t names_bytes(void);             /* what it takes */
 void names_done(struct shard_names *n);
 
 /* Fills the key's name, zone and flags from a message, as far as `parts` are looked for; any thread. */

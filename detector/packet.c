@@ -20,19 +20,19 @@ enum {
 };
 
 static bool
-asked_lately(const struct shard *s, const struct shard_env *env, const struct pair *p)
+asked_lately(const struct shard *s, const struct pair *p)
 {
-	uint32_t last = s->pair_slot[p->slot].last_query;
-
-	return last != 0 && env->tick + 1 - last <= QUERY_LIFE;
+	return s->pair_slot[p->slot].asked <= QUERY_LIFE;
 }
 
 /* Remembers when in the tick the answers that count came. */
 static inline void
-answered(const struct shard_env *env, struct pair *p, int64_t t_ns)
+answered(struct shard *s, const struct shard_env *env, struct pair *p, int64_t t_ns)
 {
 	int64_t into = t_ns - env->begin_ns;
 
+	if (p->first_ns == 0 && s->pair_slot[p->slot].drawn < PAIR_DRAWN)
+		s->pair_slot[p->slot].drawn++;
 	if (p->first_ns == 0 || (p->to_ns != 0 && t_ns < p->first_ns))
 		p->first_ns = t_ns;
 	if (into > 0 && into < 1000000000)
@@ -89,25 +89,39 @@ open_take(struct shard *s, uint64_t hash, uint32_t tick)
 	return 0;
 }
 
+/* Which of two leaves: what nobody holds any more, then what was given to somebody for the first time, then what expires first.  So
+ * the answers to addresses that come by once replace each other, not those of who keeps asking. */
+static bool
+held_leaves(const struct held_answer *a, const struct held_answer *b, uint32_t tick)
+{
+	bool x = a->known && a->expires > tick, y = b->known && b->expires > tick;
+
+	return x != y ? y : a->expires < b->expires;
+}
+
 /* Was it given this answer at least twice, and holds it still?  (A stub whose answers get lost asks two or
  * three times.)  Now it holds it for `ttl` more seconds. */
 static bool
-held_again(struct shard *s, uint64_t hash, uint32_t tick, uint32_t ttl)
+held_again(struct shard *s, uint64_t hash, uint32_t tick, uint32_t ttl, bool known)
 {
 	struct held_answer *set = &s->held[hash & (HELD_ANSWERS - 1) & ~3u], *h = set;
 	unsigned int times = 0;
+	bool found = false;
 
 	for (int i = 0; i < 4; i++) {
 		if (set[i].tag == (uint32_t)(hash >> 32)) {
 			h = &set[i];
 			times = h->expires > tick ? h->times : 0;
+			found = true;
 			break;
 		}
-		if (set[i].expires < h->expires)
+		if (held_leaves(&set[i], h, tick))
 			h = &set[i];
 	}
+	if (!found && !known && h->known && h->expires > tick)
+		return false;
 	*h = (struct held_answer){.tag = (uint32_t)(hash >> 32), .expires = (tick + ttl) & 0xfffffff,
-		.times = (times < 15 ? times + 1 : 15) & 0xf};
+		.times = (times < 7 ? times + 1 : 7) & 7u, .known = known};
 	return times >= 2;
 }
 
@@ -181,7 +195,7 @@ dns_query(struct shard *s, const struct shard_env *env, const struct flow *f, co
 		return;
 	p->queries += (uint32_t)f->packets;
 	p->query_bytes += f->bytes;
-	s->pair_slot[p->slot].last_query = env->tick + 1;
+	s->pair_slot[p->slot].asked = 0;
 	if (f->dns != NULL && p->crowd == CROWD_NONE && f->sampling <= 1)
 		open_put(s, mix(pair_hash(k->src, k->dst, SERVICE_DNS), f->dns->id), (uint32_t)f->bytes, env->tick);
 }
@@ -196,7 +210,7 @@ large_answer(struct shard *s, const struct shard_env *env, const struct flow *f,
 
 	p->large += n;
 	p->large_bytes += f->bytes;
-	answered(env, p, f->start_ns);
+	answered(s, env, p, f->start_ns);
 	if ((f->flags & FLOW_RECORD) != 0) {
 		if (n / f->sampling > p->one_flow)
 			p->one_flow = n / f->sampling;
@@ -204,7 +218,7 @@ large_answer(struct shard *s, const struct shard_env *env, const struct flow *f,
 	}
 	if (v == NULL) {
 		p->large_size += (uint32_t)f->bytes;
-		if (asked_lately(s, env, p))
+		if (asked_lately(s, p))
 			p->matched += n;
 		return;
 	}
@@ -220,7 +234,7 @@ large_answer(struct shard *s, const struct shard_env *env, const struct flow *f,
 		dns_view_records(v, &r);
 		if (r.min_ttl != UINT32_MAX)
 			ttl = r.min_ttl < TTL_LEAST ? TTL_LEAST : r.min_ttl < TTL_MOST ? r.min_ttl : TTL_MOST;
-		if (held_again(s, mix(k->dst, name + v->qtype), env->tick, ttl))
+		if (held_again(s, mix(k->dst, name + v->qtype), env->tick, ttl, p->drawn > 0))
 			p->repeat += n;
 		p->name = name_keep(s, v, name, env->tick);
 		if (common_type(v->qtype))
@@ -270,7 +284,7 @@ server_begins(const struct shard *s, const struct shard_env *env, const struct f
 		return false;
 	if (p->counted)
 		return f->dport == WEB;
-	return p->fresh && p->answers == 0 && s->pair_slot[p->slot].last_query == 0 && env->tick - env->first_tick >= SETTLED;
+	return p->fresh && p->answers == 0 && s->pair_slot[p->slot].asked == PAIR_NOT_ASKED && env->tick - env->first_tick >= SETTLED;
 }
 
 static void
@@ -283,7 +297,7 @@ other_service(struct shard *s, const struct shard_env *env, const struct flow *f
 		if (p != NULL) {
 			p->queries += (uint32_t)f->packets;
 			p->query_bytes += f->bytes;
-			s->pair_slot[p->slot].last_query = env->tick + 1;
+			s->pair_slot[p->slot].asked = 0;
 		}
 	}
 	if ((k->dir & FLOW_ANSWERS) != 0) {
@@ -297,8 +311,8 @@ other_service(struct shard *s, const struct shard_env *env, const struct flow *f
 		p->answers += (uint32_t)f->packets;
 		p->answer_packets += (uint32_t)f->packets;
 		p->answer_bytes += f->bytes;
-		answered(env, p, f->start_ns);
-		if (asked_lately(s, env, p))
+		answered(s, env, p, f->start_ns);
+		if (asked_lately(s, p))
 			p->matched += (uint32_t)f->packets;
 	}
 }
@@ -327,7 +341,7 @@ later_fragment(struct shard *s, const struct shard_env *env, const struct flow *
 		return;
 	if (service == SERVICE_FRAGMENT) {
 		p->answers += (uint32_t)f->packets;
-		answered(env, p, f->start_ns);
+		answered(s, env, p, f->start_ns);
 		p->matched += head != 0 ? (uint32_t)f->packets : 0; /* a head was seen */
 		if (counted && f->packets / f->sampling > p->one_flow)
 			p->one_flow = (uint32_t)(f->packets / f->sampling);
@@ -401,27 +415,47 @@ likely_pair(const struct flow_key *k)
  * inlined for sure, its body stays. */
 #define PREFETCHER static inline __attribute__((always_inline)) void
 
+PREFETCHER
+prefetch_bucket(const uint16_t *tag, uint32_t buckets, uint64_t hash)
+{
+	__builtin_prefetch(&tag[bucket_first(hash, buckets)]);
+}
+
 /* Asks for the tags of one part of a flow. */
 PREFETCHER
 prefetch_tags(struct shard *shards, const struct flow_key *k, enum shard_part part)
 {
 	if (part == PART_SOURCE)
-		__builtin_prefetch(host_bucket(&shards[shard_of(k->src)], k->src));
+		prefetch_bucket(shards[shard_of(k->src)].host_tag, shards[shard_of(k->src)].host_buckets, k->src);
 	else if (part == PART_DESTINATION)
-		__builtin_prefetch(host_bucket(&shards[shard_of(k->dst)], k->dst));
+		prefetch_bucket(shards[shard_of(k->dst)].host_tag, shards[shard_of(k->dst)].host_buckets, k->dst);
 	else if (part == PART_NAME)
 		names_prefetch(&shards[shard_of(k->zone)].names, k->zone, k->question);
 	else if (k->service != SERVICE_NONE)
-		__builtin_prefetch(pair_bucket(&shards[k->pair_shard], likely_pair(k)));
+		prefetch_bucket(shards[k->pair_shard].pair_tag, shards[k->pair_shard].pair_buckets, likely_pair(k));
+}
+
+/* By its tag alone; SIZE_MAX: surely not in the table. */
+static inline size_t
+likely_place(const uint16_t *tag, uint32_t buckets, uint64_t hash)
+{
+	size_t at = bucket_first(hash, buckets);
+	uint32_t m = bucket_match(&tag[at], bucket_tag(hash));
+
+	if (m == 0 && bucket_crowded(&tag[at])) {
+		at = bucket_second(hash, buckets);
+		m = bucket_match(&tag[at], bucket_tag(hash));
+	}
+	return m != 0 ? at + (unsigned int)__builtin_ctz(m) : SIZE_MAX;
 }
 
 PREFETCHER
 prefetch_host(struct shard *s, uint64_t hash)
 {
-	const struct host *h = host_peek(s, hash);
+	size_t at = likely_place(s->host_tag, s->host_buckets, hash);
 
-	if (h != NULL)
-		__builtin_prefetch(h, 1);
+	if (at != SIZE_MAX)
+		__builtin_prefetch(&s->host[at], 1);
 	else
 		countmin_prefetch(&s->seen, hash);
 }
@@ -437,10 +471,10 @@ prefetch_records(struct shard *shards, const struct flow_key *k, enum shard_part
 	} else if (part == PART_PAIR && k->service != SERVICE_NONE) {
 		struct shard *s = &shards[k->pair_shard];
 		uint64_t hash = likely_pair(k);
-		const struct pair_slot *slot = pair_peek(s, hash);
+		size_t at = likely_place(s->pair_tag, s->pair_buckets, hash);
 
-		if (slot != NULL)
-			__builtin_prefetch(slot, 1);
+		if (at != SIZE_MAX)
+			__builtin_prefetch(&s->pair_slot[at], 1);
 		else
 			countmin_prefetch(&s->seen, hash);
 	}

@@ -10,7 +10,12 @@
 #include "base/err.h"
 #include "detector/tables.h"
 
-enum { ADMIT = 8 }; /* weight in the sketch from which a host may push another one out */
+/* Weights in the sketch, which remembers the last few seconds: packets plus half kilobytes. */
+enum {
+	ADMIT = 8,      /* one amplified answer: may push out who was seen once, or is forgotten */
+	HEAVY = 64,     /* eight of them: may push out anybody who is quiet in this tick */
+	KNOWN_S = 300,  /* who was seen in more than one tick stays at least so long: the long window */
+};
 
 static const struct addr nobody;
 
@@ -32,7 +37,7 @@ shard_init(struct shard *s, uint32_t hosts, uint32_t pairs, uint32_t links)
 	s->host_tag = lines(hosts, sizeof(*s->host_tag));
 	s->host = lines(hosts, sizeof(*s->host));
 	s->pair_tag = lines(pairs, sizeof(*s->pair_tag));
-	s->pair_slot = calloc(pairs, sizeof(*s->pair_slot));
+	s->pair_slot = lines(pairs, sizeof(*s->pair_slot));
 	s->pair = lines(TICK_PAIRS + TICK_CROWDS + 2, sizeof(*s->pair));
 	s->open = calloc(OPEN_QUERIES, sizeof(*s->open));
 	s->held = calloc(HELD_ANSWERS, sizeof(*s->held));
@@ -42,7 +47,7 @@ shard_init(struct shard *s, uint32_t hosts, uint32_t pairs, uint32_t links)
 	s->gone = calloc(3, sizeof(*s->gone));
 	if (s->host_tag == NULL || s->host == NULL || s->pair_tag == NULL || s->pair == NULL ||
 	    s->pair_slot == NULL || s->open == NULL || s->held == NULL || s->name == NULL || s->log == NULL ||
-	    s->link_down == NULL || s->gone == NULL || countmin_init(&s->seen, 1 << 16) < 0 ||
+	    s->link_down == NULL || s->gone == NULL || countmin_init(&s->seen, SEEN_WIDTH) < 0 ||
 	    fragment_table_init(&s->fragments, FRAGMENTS) < 0 || names_init(&s->names) < 0 ||
 	    asked_list_init(&s->asked) < 0) {
 		shard_done(s);
@@ -189,64 +194,111 @@ host_leaves(struct shard *s, const struct host *h)
 	s->count.evicted_hosts++;
 }
 
-/* The way of a full bucket that may be given away: not seen in this tick, strangers before our own,
- * then the longest unseen, then the smallest. */
-static int
-coldest_host(const struct shard *s, const uint64_t *tag, uint32_t tick)
+/* --- who may push out whom ---
+ *
+ * Strangers choose source addresses, and inside our own networks, too: ten million of them come by, each once or twice, while
+ * a host worth knowing comes again.  So who was seen in a second tick is known, and for five minutes after its last
+ * packet gives way only to the heavy; the others give way to each other. */
+
+static unsigned int
+host_class(const struct host *h, uint32_t tick)
 {
-	const struct host *h = &s->host[tag - s->host_tag];
-	int best = -1;
+	return h->known && tick - h->tick <= KNOWN_S;
+}
 
-	for (int i = 0; i < WAYS; i++) {
-		if (h[i].tick == tick)
-			continue;
-		if (best < 0) {
-			best = i;
-			continue;
-		}
-		bool ours = (h[i].flags & HOST_OURS) != 0, best_ours = (h[best].flags & HOST_OURS) != 0;
+/* Of two that are not seen in this tick: the unknown before the known, strangers before our own, the longest unseen, the
+ * smallest. */
+static bool
+colder_host(const struct host *a, const struct host *b, uint32_t tick)
+{
+	unsigned int x = host_class(a, tick), y = host_class(b, tick);
+	bool ours = (a->flags & HOST_OURS) != 0, other_ours = (b->flags & HOST_OURS) != 0;
 
-		if (ours != best_ours ? best_ours :
-		    h[i].tick != h[best].tick ? h[i].tick < h[best].tick :
-		    h[i].in_bytes + h[i].out_bytes < h[best].in_bytes + h[best].out_bytes)
-			best = i;
-	}
+	if (x != y)
+		return x < y;
+	if (ours != other_ours)
+		return other_ours;
+	if (a->tick != b->tick)
+		return a->tick < b->tick;
+	return a->in_bytes + a->out_bytes < b->in_bytes + b->out_bytes;
+}
+
+/* One of eight of a full bucket that makes room, or NULL: reading all sixteen would cost their cache lines. */
+static struct host *
+coldest_host(const struct shard *s, uint64_t hash, uint32_t tick, bool heavy)
+{
+	struct host *h = &s->host[bucket_first(hash, s->host_buckets) + (hash >> 20 & 1) * (WAYS / 2)], *best = NULL;
+
+	for (int i = 0; i < WAYS / 2; i++)
+		if (h[i].tick != tick && (heavy || host_class(&h[i], tick) == 0) && (best == NULL || colder_host(&h[i], best, tick)))
+			best = &h[i];
 	return best;
+}
+
+/* Packets plus half kilobytes, so that one amplified answer is enough. */
+static uint32_t
+weight(const struct flow *f)
+{
+	uint64_t w = f->packets + (f->bytes >> 9);
+
+	return w < UINT16_MAX ? (uint32_t)w : UINT16_MAX;
+}
+
+/* Moves one of the thirty-two who stand in a key's two full buckets to the other one of its own (cuckoo hashing, Pagh and
+ * Rodler 2001; one step of it is enough).  Up to 94 % of the table nobody is pushed out; in a table that is full it is no use looking. */
+static struct host *
+host_moves(struct shard *s, const struct shard_env *env, uint64_t hash)
+{
+	const size_t bucket[2] = {bucket_first(hash, s->host_buckets), bucket_second(hash, s->host_buckets)};
+
+	if (s->count.hosts > (size_t)s->host_buckets * WAYS / 64 * 63)
+		return NULL;
+	for (size_t i = 0; i < 2 * WAYS; i++) {
+		size_t at = bucket[i / WAYS] + i % WAYS;
+		uint64_t h = addr_hash(env->seed, &s->host[at].addr);
+		size_t first = bucket_first(h, s->host_buckets), second = bucket_second(h, s->host_buckets);
+		size_t other = bucket[i / WAYS] == first ? second : first;
+		unsigned int used = bucket_used(&s->host_tag[other]);
+
+		if (used == WAYS)
+			continue;
+		s->host[other + used] = s->host[at];
+		s->host_tag[other + used] = s->host_tag[at];
+		return &s->host[at];
+	}
+	return NULL;
 }
 
 static struct host *
 host_enter(struct shard *s, const struct shard_env *env, uint64_t hash, const struct addr *a, const struct flow *f)
 {
-	uint64_t *tag = host_bucket(s, hash);
+	struct host *h = NULL;
 	struct place place;
-	int way = -1;
+	size_t at;
 
-	for (int i = 0; i < WAYS && way < 0; i++)
-		if (tag[i] == 0)
-			way = i;
-	if (way < 0) {
-		/* weight: packets plus half kilobytes, so that one amplified answer is enough */
-		uint64_t w = f->packets + (f->bytes >> 9);
-		uint32_t est = countmin_add(&s->seen, hash, w < UINT16_MAX ? (uint32_t)w : UINT16_MAX);
+	if (bucket_room(s->host_tag, s->host_buckets, hash, &at))
+		h = &s->host[at];
+	else
+		h = host_moves(s, env, hash);
+	if (h != NULL) {
+		place = place_of(env, a);
+		s->count.hosts++;
+	} else {
+		uint32_t est = countmin_add(&s->seen, hash, weight(f));
 
 		place = place_of(env, a);
 		if (est >= ADMIT || (place.flags & HOST_OURS) != 0)
-			way = coldest_host(s, tag, env->tick);
-		if (way < 0) {
+			h = coldest_host(s, hash, env->tick, est >= HEAVY);
+		if (h == NULL) {
 			s->count.unadmitted_packets += f->packets;
 			s->count.unadmitted_bytes += f->bytes;
 			return NULL;
 		}
-		host_leaves(s, &s->host[(size_t)(tag - s->host_tag) + (size_t)way]);
-	} else {
-		place = place_of(env, a);
-		s->count.hosts++;
+		host_leaves(s, h);
 	}
-	tag[way] = hash;
-	struct host *h = &s->host[(size_t)(tag - s->host_tag) + (size_t)way];
-
+	s->host_tag[h - s->host] = bucket_tag(hash);
 	*h = (struct host){.addr = *a, .tick = env->tick};
-	h->link = place.link;
+	h->link = place.link & 0x7fffu;
 	h->flags = place.flags;
 	return h;
 }
@@ -255,7 +307,7 @@ void
 host_count(struct shard *s, const struct shard_env *env, uint64_t hash, const struct addr *a, const struct flow *f,
     bool receives)
 {
-	struct host *h = host_peek(s, hash);
+	struct host *h = host_peek(s, hash, a);
 
 	if (!receives) { /* each flow once, whether or not its hosts are kept */
 		s->sums.bytes += f->bytes;
@@ -269,7 +321,10 @@ host_count(struct shard *s, const struct shard_env *env, uint64_t hash, const st
 	}
 	if (h == NULL && (h = host_enter(s, env, hash, a, f)) == NULL)
 		return;
-	h->tick = env->tick;
+	if (h->tick != env->tick) {
+		h->tick = env->tick;
+		h->known = 1;
+	}
 	if (receives) {
 		h->in_bytes += f->bytes;
 		h->in_packets += f->packets;
@@ -290,48 +345,65 @@ shard_find_host(const struct shard *shards, const struct shard_env *env, const s
 {
 	uint64_t h = addr_hash(env->seed, a);
 
-	return host_peek(&shards[shard_of(h)], h);
+	return host_peek(&shards[shard_of(h)], h, a);
 }
 
 /* --- pairs ------------------------------------------------------------------------------------ */
 
-static int
-coldest_pair(const struct shard *s, const uint64_t *tag, uint32_t tick)
+static struct pair_slot *
+coldest_pair(const struct shard *s, uint64_t hash, uint32_t tick, bool heavy)
 {
-	const struct pair_slot *p = &s->pair_slot[tag - s->pair_tag];
-	int best = -1;
+	struct pair_slot *p = &s->pair_slot[bucket_first(hash, s->pair_buckets)], *best = NULL;
+	uint32_t best_rank = 0;
 
-	for (int i = 0; i < WAYS; i++)
-		if (p[i].tick != tick && (best < 0 || p[i].tick < p[best].tick))
-			best = i;
+	for (int i = 0; i < WAYS; i++) {
+		uint32_t age = pair_age(&p[i], tick);
+		bool known = p[i].known && age <= KNOWN_S;
+		uint32_t rank = known ? age : age + KNOWN_S + 1;
+
+		if (age != 0 && (heavy || !known) && (best == NULL || rank > best_rank)) {
+			best = &p[i];
+			best_rank = rank;
+		}
+	}
 	return best;
 }
 
-/* A slot for a new pair, its tick not yet set.  Collective pairs need no admission.  NULL: refused. */
+/* A slot for a new pair, its tick not yet set.  A crowd needs no admission, but the right to push out others as anybody
+ * does: a flood makes a crowd of its target, which is soon heavy, and one of each address it hits, which is not.  NULL: refused. */
 static struct pair_slot *
-pair_enter(struct shard *s, const struct shard_env *env, uint64_t hash, uint32_t weight, bool crowd)
+pair_enter(struct shard *s, const struct shard_env *env, uint64_t hash, uint32_t w, bool crowd)
 {
-	uint64_t *tag = pair_bucket(s, hash);
-	struct pair_slot *p;
-	int way = -1;
+	struct pair_slot *p = NULL;
+	size_t at;
 
-	for (int i = 0; i < WAYS && way < 0; i++)
-		if (tag[i] == 0)
-			way = i;
-	if (way < 0) {
-		if (!crowd && countmin_add(&s->seen, hash, weight) < ADMIT)
-			return NULL;
-		way = coldest_pair(s, tag, env->tick);
-		if (way < 0)
+	if (bucket_room(s->pair_tag, s->pair_buckets, hash, &at)) {
+		p = &s->pair_slot[at];
+		s->count.pairs++;
+	} else {
+		uint32_t est = countmin_add(&s->seen, hash, w);
+
+		if (est >= ADMIT || crowd)
+			p = coldest_pair(s, hash, env->tick, est >= HEAVY);
+		if (p == NULL)
 			return NULL;
 		s->count.evicted_pairs++;
-	} else {
-		s->count.pairs++;
 	}
-	tag[way] = hash;
-	p = &s->pair_slot[(size_t)(tag - s->pair_tag) + (size_t)way];
-	*p = (struct pair_slot){0};
+	s->pair_tag[p - s->pair_slot] = bucket_tag(hash);
+	*p = (struct pair_slot){.asked = PAIR_NOT_ASKED, .more = pair_more(hash) & 0x1fffu};
 	return p;
+}
+
+/* The slot's pair was seen in this tick, for the first time. */
+static void
+slot_advance(struct pair_slot *slot, uint32_t tick)
+{
+	uint32_t age = pair_age(slot, tick), asked = slot->asked + age, halvings = (tick >> 8) - (slot->tick >> 8);
+
+	slot->asked = (age < PAIR_NOT_ASKED && asked < PAIR_NOT_ASKED ? asked : PAIR_NOT_ASKED) & 15;
+	slot->drawn = (halvings < 3 ? slot->drawn >> halvings : 0) & 7;
+	slot->known = slot->tick != 0;
+	slot->tick = tick & PAIR_TICKS;
 }
 
 /* The record of this tick for a slot, begun when there is none yet. */
@@ -340,19 +412,21 @@ pair_now(struct shard *s, const struct shard_env *env, struct pair_slot *slot, c
     const struct addr *server, uint8_t service, enum pair_crowd crowd)
 {
 	struct pair *p;
+	bool fresh = slot->tick == 0;
 
-	if (slot->tick == env->tick)
+	if (slot->tick == (env->tick & PAIR_TICKS))
 		return &s->pair[slot->now];
-	if (s->pair_n >= (crowd != CROWD_NONE ? TICK_PAIRS + TICK_CROWDS : TICK_PAIRS)) {
+	/* the last quarter is for those that were here before: a flood of new ones must not hide what they do */
+	if (s->pair_n >= (crowd != CROWD_NONE ? TICK_PAIRS + TICK_CROWDS : fresh ? TICK_PAIRS / 4 * 3 : TICK_PAIRS)) {
 		s->count.lost_pairs++;
 		return NULL;
 	}
 	p = &s->pair[s->pair_n];
+	slot_advance(slot, env->tick);
 	*p = (struct pair){.client = *client, .server = *server, .slot = (uint32_t)(slot - s->pair_slot),
-		.service = service, .crowd = (uint8_t)crowd, .fresh = slot->tick == 0,
+		.service = service, .crowd = (uint8_t)crowd, .fresh = fresh, .drawn = slot->drawn,
 		.server_began = slot->server_began};
-	slot->tick = env->tick;
-	slot->now = s->pair_n++ & 0x7fffffff;
+	slot->now = s->pair_n++ & 0x3fff;
 	/* sixteen of these lists grow in turns, which no hardware foresees */
 	__builtin_prefetch(&s->pair[s->pair_n + 1], 1);
 	__builtin_prefetch((const char *)&s->pair[s->pair_n + 1] + 64, 1);
@@ -379,10 +453,9 @@ pair_get(struct shard *s, const struct shard_env *env, const struct ends *e, uin
 	uint64_t hash = pair_hash(e->client_hash, e->server_hash, service);
 	struct pair_slot *slot = pair_peek(s, hash);
 	struct pair *p = NULL;
-	uint64_t w = f->packets + (f->bytes >> 9);
 
 	if (slot == NULL)
-		slot = pair_enter(s, env, hash, w < UINT16_MAX ? (uint32_t)w : UINT16_MAX, false);
+		slot = pair_enter(s, env, hash, weight(f), false);
 	if (slot != NULL)
 		p = pair_now(s, env, slot, e->client, e->server, service, CROWD_NONE);
 	if (p == NULL) {
@@ -390,7 +463,7 @@ pair_get(struct shard *s, const struct shard_env *env, const struct ends *e, uin
 		hash = pair_hash(asks ? 1 : e->client_hash, asks ? e->server_hash : 1, service);
 		slot = pair_peek(s, hash);
 		if (slot == NULL)
-			slot = pair_enter(s, env, hash, 0, true);
+			slot = pair_enter(s, env, hash, weight(f), true);
 		if (slot == NULL)
 			return NULL;
 		p = pair_now(s, env, slot, asks ? &nobody : e->client, asks ? e->server : &nobody, service,

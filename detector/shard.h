@@ -5,8 +5,10 @@
  * bounds, and each sees its flows in the order of the input; so any thread may work on any shard
  * between two ticks and the result never depends on how many there are.
  *
- * Memory: 72 bytes a host slot, 20 a pair slot, about 4.5 MiB of fixed tables a shard.  Nothing is
- * allocated after shard_init.
+ * Memory: 66 bytes a host, 10 a pair, and SHARD_BYTES of fixed tables a shard.  Nothing is allocated after
+ * shard_init.
+ *
+ * Who may push out whom from full tables is written above coldest_host in shard.c.
  */
 #ifndef DETECTOR_SHARD_H
 #define DETECTOR_SHARD_H
@@ -20,12 +22,13 @@
 #include "collector/flow.h"
 #include "collector/fragment.h"
 #include "detector/asked.h"
+#include "detector/bucket.h"
 #include "detector/names.h"
 #include "detector/service.h"
 #include "detector/sketch.h"
 #include "detector/view.h"
 
-enum { SHARDS = 16, WAYS = 8, LINKS_MAX = 1024 };
+enum { SHARDS = 16, LINKS_MAX = 1024 };
 
 enum host_flags {
 	HOST_OURS = 1 << 0,     /* inside the configured networks */
@@ -46,15 +49,19 @@ struct host {
 	uint64_t in_bytes, out_bytes, in_packets, out_packets;
 	uint32_t tick; /* last seen */
 	uint32_t fragments;
-	uint64_t fragment_bytes : 40, link : 16, flags : 8;
+	uint64_t fragment_bytes : 40, link : 15, known : 1, flags : 8; /* known: seen in more than one tick */
 };
 
-/* What is kept of a pair between ticks: its hash stands in the tags. */
+/* What is kept of a pair between ticks, in eight bytes. */
+enum { PAIR_TICKS = (1 << 28) - 1, PAIR_NOT_ASKED = 15, PAIR_DRAWN = 7, PAIR_MORE = 0x1fff };
 struct pair_slot {
-	uint32_t tick;       /* last seen */
-	uint32_t last_query; /* tick of the last query + 1; 0: none seen */
-	uint32_t now : 31;   /* its record in pair[], if `tick` is the current one */
-	uint32_t server_began : 1; /* the first packet was an answer: see struct pair */
+	uint64_t tick : 28;  /* last seen, modulo eight years; 0: never */
+	uint64_t now : 14;   /* its record in pair[], if `tick` is the current one */
+	uint64_t asked : 4;  /* ticks from the last query to `tick`; PAIR_NOT_ASKED: more, or none */
+	uint64_t known : 1;  /* seen in more than one tick */
+	uint64_t drawn : 3;  /* ticks with large answers, at most PAIR_DRAWN; halved every four minutes */
+	uint64_t server_began : 1; /* the first packet was an answer: see struct pair */
+	uint64_t more : 13;  /* of its hash, beside the tag */
 };
 
 enum pair_crowd { CROWD_NONE, CROWD_OF_CLIENTS, CROWD_OF_SERVERS };
@@ -62,21 +69,12 @@ enum pair_crowd { CROWD_NONE, CROWD_OF_CLIENTS, CROWD_OF_SERVERS };
 /* What one client and one server did in the current tick, over one service. */
 struct pair {
 	struct addr client, server;  /* all zeros: the sum of those not admitted, see `crowd` */
-	uint32_t slot;
-	uint8_t crowd;               /* enum pair_crowd */
-	uint32_t name;               /* slot + 1 of the question of its latest large answer in this tick */
-	uint8_t service;
-	bool fresh;                  /* the pair entered the table in this tick */
-	bool owned;                  /* fragments of records, found to belong to this service */
-	bool whole;                  /* fragments of records, the first ones among them: see flow_whole_fragments */
-	bool counted;                /* records or samples: answers are matched by number, not one by one */
-	/* The end with the service's port spoke first, or to a web server: it is a client that got such a port by chance
-	 * (RFC 4787 lets translators draw from 1024 on), and reflects nothing. */
-	bool server_began;
-	uint8_t last_at;             /* its latest such answer: 1/256 s into the tick */
-	uint32_t sampling;
 	int64_t first_ns;            /* its first large answer (other services: any answer) of this tick; 0: none */
 	int64_t from_ns, to_ns;      /* what its records cover together; 0: there are none */
+	uint64_t query_bytes, answer_bytes, large_bytes, later_bytes;
+	uint32_t slot;
+	uint32_t name;               /* slot + 1 of the question of its latest large answer in this tick */
+	uint32_t sampling;
 	uint32_t one_flow;           /* packets of large answers in the largest of its records */
 	uint32_t queries, any_queries;
 	uint32_t answers;            /* messages (DNS) or packets (other services) */
@@ -87,8 +85,18 @@ struct pair {
 	uint32_t later_packets;
 	uint32_t large_size;         /* sum of the large answers' DNS sizes */
 	uint32_t large_query_bytes;  /* of the queries that explain them, IP level */
-	uint64_t query_bytes, answer_bytes, large_bytes, later_bytes;
 	uint32_t recursed;           /* answers to recursive questions by a server that is not authoritative */
+	uint8_t service;
+	uint8_t crowd;               /* enum pair_crowd */
+	uint8_t drawn;               /* its slot's, before this tick */
+	uint8_t last_at;             /* its latest such answer: 1/256 s into the tick */
+	bool fresh;                  /* the pair entered the table in this tick */
+	bool owned;                  /* fragments of records, found to belong to this service */
+	bool whole;                  /* fragments of records, the first ones among them: see flow_whole_fragments */
+	bool counted;                /* records or samples: answers are matched by number, not one by one */
+	/* The end with the service's port spoke first, or to a web server: it is a client that got such a port by chance
+	 * (RFC 4787 lets translators draw from 1024 on), and reflects nothing. */
+	bool server_began;
 };
 
 enum { LATE_RECORD_S = 3600 }; /* what records tell of an earlier time counts in the totals alone */
@@ -124,18 +132,20 @@ struct open_query {
 
 struct held_answer {
 	uint32_t tag;
-	uint32_t expires : 28, times : 4; /* tick until which the client holds the answer; how often it was given */
+	uint32_t expires : 28; /* tick until which the client holds the answer */
+	uint32_t times : 3;    /* how often it was given */
+	uint32_t known : 1;    /* to a client that had drawn such answers before */
 };
 
 enum { OPEN_QUERIES = 1 << 13, HELD_ANSWERS = 1 << 13, QUERY_LOG = 1 << 12, FRAGMENTS = 1 << 13,
-	TICK_PAIRS = 1 << 14, TICK_CROWDS = 1 << 8 };
+	TICK_PAIRS = 1 << 13, TICK_CROWDS = 1 << 8, SEEN_WIDTH = 1 << 16 }; /* together fit into pair_slot.now */
 
 struct shard {
 	/* neighbours belong to other threads: none of them shares a cache line, nor the pair that is fetched with it */
-	_Alignas(128) uint64_t *host_tag; /* buckets of WAYS; 0: empty */
+	_Alignas(128) uint16_t *host_tag; /* see bucket.h */
 	struct host *host;
-	uint32_t host_buckets; /* power of two */
-	uint64_t *pair_tag;
+	uint32_t host_buckets;
+	uint16_t *pair_tag;
 	struct pair_slot *pair_slot;
 	uint32_t pair_buckets;
 	struct pair *pair;   /* those of this tick, in order of first touch */
@@ -186,7 +196,8 @@ struct flow_key {
 };
 enum { FLOW_ASKS = 1, FLOW_ANSWERS = 2 };
 
-int shard_init(struct shard *s, uint32_t hosts, uint32_t pairs, uint32_t links); /* 0 or ERR_NOMEM */
+/* hosts and pairs: multiples of WAYS.  0 or ERR_NOMEM. */
+int shard_init(struct shard *s, uint32_t hosts, uint32_t pairs, uint32_t links);
 void shard_done(struct shard *s);
 
 uint64_t addr_hash(uint64_t seed, const struct addr *a);

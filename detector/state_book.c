@@ -315,7 +315,6 @@ load_incident(struct engine *e, struct book_incident *inc, struct cursor *c)
 	i->queries = unpack_u(c);
 	i->query_bytes = unpack_u(c);
 	i->responses = unpack_u(c);
-	i->alert = inc->sorted;
 }
 
 /* Those that still can take or lose an alert. */
@@ -372,7 +371,7 @@ load_kept(struct engine *e, struct book_incident *inc, struct cursor *c)
 		if (slot >= e->book.alerts_n || &e->book.incident[e->book.alert[slot].incident] != inc)
 			c->bad = true;
 		else
-			inc->alert[k] = (uint32_t)slot;
+			inc->alert[k] = (uint16_t)slot;
 	}
 }
 

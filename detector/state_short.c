@@ -13,7 +13,7 @@
 static uint64_t
 fingerprint(const struct engine *e)
 {
-	static const char text[] = "damp: short memory";
+	static const char text[] = "damp: short memory, 2";
 
 	return XXH3_64bits_withSeed(text, sizeof(text), e->env.seed);
 }
@@ -47,7 +47,7 @@ save_queries(const struct shard *s, struct buf *out)
 		pack_u(out, i);
 		pack_u(out, h->tag);
 		pack_u(out, h->expires);
-		pack_u(out, h->times);
+		pack_u(out, (uint64_t)(h->known << 3 | h->times));
 	}
 }
 
@@ -66,10 +66,13 @@ load_queries(struct shard *s, struct cursor *c)
 	n = unpack_max(c, HELD_ANSWERS);
 	for (uint64_t i = 0; i < n && !c->bad; i++) {
 		struct held_answer *h = &s->held[unpack_max(c, HELD_ANSWERS - 1)];
+		uint64_t bits;
 
 		h->tag = unpack_u32(c);
 		h->expires = unpack_max(c, (1u << 28) - 1) & 0xfffffff;
-		h->times = unpack_max(c, 15) & 15;
+		bits = unpack_max(c, 15);
+		h->times = bits & 7u;
+		h->known = bits >> 3 & 1u;
 	}
 }
 
@@ -142,10 +145,13 @@ save_pairs(const struct shard *s, struct buf *out)
 	for (uint32_t i = 0; i < slots; i++) {
 		if (s->pair_tag[i] == 0)
 			continue;
+		const struct pair_slot *p = &s->pair_slot[i];
+
 		pack_u(out, i);
-		pack_fixed(out, s->pair_tag[i]);
-		pack_u(out, s->pair_slot[i].tick);
-		pack_u(out, s->pair_slot[i].last_query);
+		pack_u(out, s->pair_tag[i]);
+		pack_u(out, p->more);
+		pack_u(out, p->tick);
+		pack_u(out, (uint64_t)(p->server_began << 8 | p->asked << 4 | p->known << 3 | p->drawn));
 	}
 	n = 0;
 	for (uint32_t i = 0; i < s->fragments.sets * 4; i++)
@@ -170,12 +176,19 @@ load_pairs(struct shard *s, uint32_t tick, struct cursor *c)
 	uint64_t n = unpack_max(c, slots);
 
 	for (uint64_t i = 0; i < n && !c->bad; i++) {
-		uint64_t k = unpack_max(c, slots - 1);
+		uint64_t k = unpack_max(c, slots - 1), bits;
+		struct pair_slot *p = &s->pair_slot[k];
 
-		s->pair_tag[k] = cursor_u64(c);
-		/* this tick has no records yet */
-		s->pair_slot[k] = (struct pair_slot){.tick = (uint32_t)unpack_max(c, tick - 1)};
-		s->pair_slot[k].last_query = (uint32_t)unpack_max(c, tick);
+		s->pair_tag[k] = (uint16_t)unpack_max(c, UINT16_MAX);
+		*p = (struct pair_slot){.more = unpack_max(c, PAIR_MORE) & PAIR_MORE};
+		p->tick = unpack_max(c, PAIR_TICKS) & PAIR_TICKS;
+		if (p->tick == (tick & PAIR_TICKS)) /* this tick has no records yet */
+			c->bad = true;
+		bits = unpack_max(c, 0x1ff);
+		p->server_began = bits >> 8 & 1;
+		p->asked = bits >> 4 & 15;
+		p->known = bits >> 3 & 1;
+		p->drawn = bits & 7;
 	}
 	s->count.pairs = n;
 	n = unpack_max(c, s->fragments.sets * 4);

@@ -20,21 +20,27 @@ shard_of(uint64_t hash)
 	return (unsigned int)(hash >> 60);
 }
 
-static inline uint64_t *
-host_bucket(const struct shard *s, uint64_t hash)
+static inline struct host *
+host_in(const struct shard *s, size_t bucket, uint16_t tag, const struct addr *a)
 {
-	return &s->host_tag[(size_t)(hash & (s->host_buckets - 1)) * WAYS];
+	for (uint32_t m = bucket_match(&s->host_tag[bucket], tag); m != 0; m &= m - 1) {
+		struct host *h = &s->host[bucket + (unsigned int)__builtin_ctz(m)];
+
+		if (addr_equal(&h->addr, a))
+			return h;
+	}
+	return NULL;
 }
 
 static inline struct host *
-host_peek(const struct shard *s, uint64_t hash)
+host_peek(const struct shard *s, uint64_t hash, const struct addr *a)
 {
-	uint64_t *tag = host_bucket(s, hash);
+	size_t bucket = bucket_first(hash, s->host_buckets);
+	struct host *h = host_in(s, bucket, bucket_tag(hash), a);
 
-	for (unsigned int i = 0; i < WAYS; i++)
-		if (tag[i] == hash)
-			return &s->host[(size_t)(tag - s->host_tag) + i];
-	return NULL;
+	if (h == NULL && bucket_crowded(&s->host_tag[bucket]))
+		h = host_in(s, bucket_second(hash, s->host_buckets), bucket_tag(hash), a);
+	return h;
 }
 
 static inline uint64_t
@@ -45,21 +51,41 @@ pair_hash(uint64_t client, uint64_t server, uint8_t service)
 	return h != 0 ? h : 1;
 }
 
-static inline uint64_t *
-pair_bucket(const struct shard *s, uint64_t hash)
+/* More of a pair's hash, kept in its slot: with the tag 29 bits, so that a stranger is taken for one of those in its two buckets once
+ * in fifteen million times. */
+static inline uint16_t
+pair_more(uint64_t hash)
 {
-	return &s->pair_tag[(size_t)(hash & (s->pair_buckets - 1)) * WAYS];
+	return (uint16_t)(hash >> 16 & PAIR_MORE);
+}
+
+static inline struct pair_slot *
+pair_in(const struct shard *s, size_t bucket, uint64_t hash)
+{
+	for (uint32_t m = bucket_match(&s->pair_tag[bucket], bucket_tag(hash)); m != 0; m &= m - 1) {
+		struct pair_slot *p = &s->pair_slot[bucket + (unsigned int)__builtin_ctz(m)];
+
+		if (p->more == pair_more(hash))
+			return p;
+	}
+	return NULL;
 }
 
 static inline struct pair_slot *
 pair_peek(const struct shard *s, uint64_t hash)
 {
-	uint64_t *tag = pair_bucket(s, hash);
+	size_t bucket = bucket_first(hash, s->pair_buckets);
+	struct pair_slot *p = pair_in(s, bucket, hash);
 
-	for (unsigned int i = 0; i < WAYS; i++)
-		if (tag[i] == hash)
-			return &s->pair_slot[(size_t)(tag - s->pair_tag) + i];
-	return NULL;
+	if (p == NULL && bucket_crowded(&s->pair_tag[bucket]))
+		p = pair_in(s, bucket_second(hash, s->pair_buckets), hash);
+	return p;
+}
+
+static inline uint32_t
+pair_age(const struct pair_slot *p, uint32_t tick)
+{
+	return (tick - p->tick) & PAIR_TICKS;
 }
 
 struct ends {

@@ -244,7 +244,8 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 		return;
 	if (p->name != 0)
 		drawn_take(&e->drawn, p, &s->name[p->name - 1], time_seconds(e->env.begin_ns));
-	w = watches_get(&e->watches, e->env.seed, a, side, p->service, e->env.tick);
+	w = watches_admit(&e->watches, e->env.seed, a, side, p->service, e->env.tick, p->drawn,
+	    (p->service == SERVICE_DNS ? p->large : p->answers) > 1);
 	if (w == NULL)
 		return;
 	watch_place(w, side == SIDE_CLIENT ? client : server);
@@ -285,7 +286,7 @@ fragment_owner(const struct engine *e, const struct shard *s, const struct pair 
 	for (unsigned int i = SERVICE_DNS; i < service_count(); i++) {
 		const struct pair_slot *slot = i != SERVICE_FRAGMENT ? pair_peek(s, pair_hash(client, server, (uint8_t)i)) : NULL;
 
-		if (slot != NULL && e->env.tick - slot->tick <= OWNER_S)
+		if (slot != NULL && pair_age(slot, e->env.tick) <= OWNER_S)
 			return (uint8_t)i;
 	}
 	return explains_fragments(e, p, SERVICE_DNS) ? SERVICE_DNS : SERVICE_FRAGMENT;
@@ -402,7 +403,25 @@ keep_why(struct engine *e, const struct detector *d, const struct verdict *v)
 	}
 }
 
-/* The verdict that counts for a watch: that of its open alert's kind, else of the first hot detector. */
+static struct verdict
+verdict_of(const struct detector *d, const struct judge_env *env, const struct watch *w)
+{
+	struct verdict v = {0};
+
+	if (!detect_enabled(env->settings, d->kind)) {
+		v.note = ENGINE_OFF; /* what is open of it, from a saved state, ends */
+		return v;
+	}
+	d->judge(env, w, &v);
+	if (env->carpet && w->life.alert == 0 && v.role == ROLE_VICTIM) {
+		v.heat = HEAT_COLD;
+		v.note = "part of an attack on its whole prefix, which has an alert of its own";
+	}
+	return v;
+}
+
+/* The detector that counts for a watch: that of its open alert's kind, else the first hot one.  Its verdict is not kept, but asked
+ * for again when it is the watch's turn: judges are pure, and verdicts of all would take as much memory as an eighth of the watches. */
 static bool
 judge(struct engine *e, const struct judge_env *env, const struct detector *const *table, struct watch *w, struct judged *out)
 {
@@ -411,25 +430,15 @@ judge(struct engine *e, const struct judge_env *env, const struct detector *cons
 
 	for (size_t i = 0; table[i] != NULL; i++) {
 		const struct detector *d = table[i];
-		struct verdict v = {0};
+		struct verdict v;
 
 		if (!applies(d, w) || (kind >= 0 && (int)d->kind != kind && !why))
 			continue;
-		if (!detect_enabled(env->settings, d->kind)) {
-			/* what is open of it, from a saved state, ends */
-			v.note = ENGINE_OFF;
-			v.window_s = 0;
-		} else {
-			d->judge(env, w, &v);
-		}
-		if (env->carpet && w->life.alert == 0 && v.role == ROLE_VICTIM) {
-			v.heat = HEAT_COLD;
-			v.note = "part of an attack on its whole prefix, which has an alert of its own";
-		}
+		v = verdict_of(d, env, w);
 		if (why)
 			keep_why(e, d, &v);
 		if (!found && (kind >= 0 ? (int)d->kind == kind : v.heat == HEAT_HOT)) {
-			*out = (struct judged){w, d, v};
+			*out = (struct judged){w, d};
 			found = true;
 		}
 	}
@@ -530,8 +539,7 @@ judge_areas(struct engine *e, const struct judge_env *all)
 
 		if (!f->made || !judge(e, &env, area_detectors, w, &e->judged[n]))
 			continue;
-		f->carpet = e->judged[n].detector == &detector_carpet &&
-		    (w->life.alert != 0 || e->judged[n].verdict.heat == HEAT_HOT);
+		f->carpet = e->judged[n].detector == &detector_carpet;
 		n++;
 	}
 	return n;
@@ -558,8 +566,12 @@ judge_all(struct engine *e)
 	if (n > 1)
 		qsort(e->judged, n, sizeof(*e->judged), by_address);
 	for (size_t i = 0; i < n; i++) {
-		env = judge_env_of(e, &all, e->judged[i].watch);
-		life_step(&e->book, &life, e->judged[i].watch, e->judged[i].detector, &e->judged[i].verdict);
+		const struct judged *j = &e->judged[i];
+		struct verdict v;
+
+		env = judge_env_of(e, &all, j->watch);
+		v = verdict_of(j->detector, &env, j->watch);
+		life_step(&e->book, &life, j->watch, j->detector, &v);
 	}
 	life_storm(&e->book, &life);
 	emit_queue(e);

@@ -8,7 +8,11 @@ void
 engine_stats(const struct engine *e, struct engine_stats *s)
 {
 	*s = e->stats;
-	s->memory_bytes = e->memory_bytes;
+	s->table_bytes = e->budget.table_bytes;
+	s->memory_most = e->budget.table_bytes + BUDGET_PROGRAM;
+	s->hosts_most = (uint64_t)e->budget.hosts * SHARDS;
+	s->pairs_most = (uint64_t)e->budget.pairs * SHARDS;
+	s->watches_most = e->budget.watches;
 	s->watches = e->watches.used;
 	s->watches_evicted = e->watches.evicted;
 	s->alerts_dropped = e->book.dropped;
@@ -25,6 +29,8 @@ engine_stats(const struct engine *e, struct engine_stats *s)
 		const struct shard_counters *c = &e->shard[i].count;
 
 		s->hosts += c->hosts;
+		s->pairs += c->pairs;
+		s->evicted_pairs += c->evicted_pairs;
 		s->evicted += c->evicted_hosts + c->evicted_pairs;
 		s->unadmitted_packets += c->unadmitted_packets;
 	}
@@ -42,13 +48,21 @@ by_bytes(const void *a, const void *b)
 	return addr_cmp(&x->subject.prefix.addr, &y->subject.prefix.addr);
 }
 
-/* The list of its alerts is only needed by those who look. */
+/* The list of its alerts is only needed by those who look.  An alert is in one incident at most, so all lists together have
+ * room in one array, in the order of the slots. */
 static const struct incident *
-shown(const struct engine *e, struct book_incident *inc)
+shown(const struct engine *e, uint32_t slot)
 {
+	struct book_incident *inc = &e->book.incident[slot];
+	const struct alert **list = e->book.shown;
+
+	for (uint32_t i = 0; i < slot; i++)
+		if (e->book.incident[i].used)
+			list += e->book.incident[i].view.alerts_kept;
 	for (size_t i = 0; i < inc->view.alerts_kept; i++)
-		inc->sorted[i] = &e->book.alert[inc->alert[i]].alert;
-	qsort(inc->sorted, inc->view.alerts_kept, sizeof(inc->sorted[0]), by_bytes);
+		list[i] = &e->book.alert[inc->alert[i]].alert;
+	qsort(list, inc->view.alerts_kept, sizeof(*list), by_bytes);
+	inc->view.alert = list;
 	return &inc->view;
 }
 
@@ -69,7 +83,7 @@ engine_incidents(const struct engine *e, const struct incident **out, size_t max
 
 	for (uint32_t i = 0; i < e->book.incidents_n && n < max; i++)
 		if (e->book.incident[i].used)
-			out[n++] = shown(e, &e->book.incident[i]);
+			out[n++] = shown(e, i);
 	qsort(out, n, sizeof(*out), by_start);
 	return n;
 }
@@ -79,7 +93,7 @@ engine_incident(const struct engine *e, uint64_t id)
 {
 	for (uint32_t i = 0; i < e->book.incidents_n; i++)
 		if (e->book.incident[i].used && e->book.incident[i].view.id == id)
-			return shown(e, &e->book.incident[i]);
+			return shown(e, i);
 	return NULL;
 }
 

@@ -148,12 +148,27 @@ watches_free(struct watches *w, struct watch *x)
 	memset(x, 0, sizeof(*x));
 }
 
-/* A free place in the pool.  A full pool gives up its longest quiet watch of a stretch, clock-wise,
- * so that making room stays cheap when many come at once. */
+/* Seconds with large answers in the long window, as far as they are known; several answers in one second are no chance either. */
+static uint32_t
+evidence(const struct watch *x, uint32_t tick)
+{
+	const struct cell *c = &x->sum[WINDOW_LONG];
+	uint32_t seen = c->ticks, before = tick - x->last_tick <= W10 * 10 ? x->drawn + 1u : 0;
+
+	if (seen == 1 && (x->service == SERVICE_DNS ? c->large : c->answers) > 1)
+		seen = 2;
+	return seen > before ? seen : before;
+}
+
+enum { ANY_CLAIM = UINT8_MAX };
+
+/* A free place in the pool.  A full pool gives up the watch of a stretch that has the least evidence, of equals the
+ * longest quiet, clock-wise, so that making room stays cheap when many come at once. */
 static struct watch *
-take_place(struct watches *w, uint32_t tick)
+take_place(struct watches *w, uint32_t tick, uint32_t claim)
 {
 	struct watch *best = NULL;
+	uint32_t least = UINT32_MAX;
 
 	if (w->used < w->cap) {
 		while (w->pool[w->rover].key != 0)
@@ -164,10 +179,17 @@ take_place(struct watches *w, uint32_t tick)
 		struct watch *x = &w->pool[w->rover];
 
 		w->rover = (w->rover + 1) % w->cap;
-		if (x->life.alert == 0 && x->touched != tick &&
-		    (best == NULL || x->last_tick < best->last_tick))
+		if (x->life.alert != 0 || x->touched == tick)
+			continue;
+		uint32_t worth = evidence(x, tick);
+
+		if (worth < least || (worth == least && x->last_tick < best->last_tick)) {
 			best = x;
+			least = worth;
+		}
 	}
+	if (best != NULL && least > 1 && least >= claim)
+		best = NULL;
 	if (best != NULL) {
 		w->evicted++;
 		watches_free(w, best);
@@ -175,9 +197,9 @@ take_place(struct watches *w, uint32_t tick)
 	return best;
 }
 
-struct watch *
-watches_get(struct watches *w, uint64_t seed, const struct addr *a, enum watch_side side, uint8_t service,
-    uint32_t tick)
+static struct watch *
+find_or_make(struct watches *w, uint64_t seed, const struct addr *a, enum watch_side side, uint8_t service, uint32_t tick,
+    uint32_t claim)
 {
 	uint64_t key = watch_key(seed, a, side, service);
 	uint32_t i = slot_for(w, key);
@@ -185,7 +207,7 @@ watches_get(struct watches *w, uint64_t seed, const struct addr *a, enum watch_s
 
 	if (w->slot[i] != 0)
 		return &w->pool[w->slot[i] - 1];
-	x = take_place(w, tick);
+	x = take_place(w, tick, claim);
 	if (x == NULL)
 		return NULL;
 	i = slot_for(w, key); /* making room may have moved slots */
@@ -199,6 +221,24 @@ watches_get(struct watches *w, uint64_t seed, const struct addr *a, enum watch_s
 	w->slot[i] = (uint32_t)(x - w->pool) + 1;
 	x->at = w->used;
 	w->order[w->used++] = (uint32_t)(x - w->pool);
+	return x;
+}
+
+struct watch *
+watches_get(struct watches *w, uint64_t seed, const struct addr *a, enum watch_side side, uint8_t service,
+    uint32_t tick)
+{
+	return find_or_make(w, seed, a, side, service, tick, ANY_CLAIM);
+}
+
+struct watch *
+watches_admit(struct watches *w, uint64_t seed, const struct addr *a, enum watch_side side, uint8_t service, uint32_t tick,
+    uint8_t drawn, bool several)
+{
+	struct watch *x = find_or_make(w, seed, a, side, service, tick, drawn + 1u + several);
+
+	if (x != NULL && x->drawn < drawn)
+		x->drawn = drawn;
 	return x;
 }
 

@@ -98,6 +98,7 @@ struct watch {
 	int64_t clock_offset_ns; /* of an exporter */
 	struct level level;  /* of service LEVEL */
 	uint32_t one_flow;   /* packets of large answers in one record, the most of the episode */
+	uint8_t drawn;       /* seconds with large answers that its pairs had before: see watches_admit */
 	uint32_t born;       /* tick in which it was made */
 	uint32_t first_tick; /* of the episode */
 	uint32_t last_tick;  /* with a large (DNS) or any answer */
@@ -147,6 +148,11 @@ struct watch *watches_find(const struct watches *w, uint64_t seed, const struct 
 /* Finds or makes; NULL when the pool is full of watches with open alerts. */
 struct watch *watches_get(struct watches *w, uint64_t seed, const struct addr *a, enum watch_side side,
     uint8_t service, uint32_t tick);
+/* The same where strangers choose who appears, `drawn` being the seconds in which the pair had large answers before this one, which may have brought `several`.  In
+ * a full pool the seconds of the last five minutes decide: who comes by once replaces others like it, and a host that comes
+ * again what is known of less often.  NULL also when all of a stretch of the pool are worth more. */
+struct watch *watches_admit(struct watches *w, uint64_t seed, const struct addr *a, enum watch_side side,
+    uint8_t service, uint32_t tick, uint8_t drawn, bool several);
 void watches_clear(struct watches *w);
 /* Nobody looked for `ticks` until now: the windows move on as if nothing had come. */
 void watches_blind(struct watches *w, uint32_t from, uint32_t ticks);

@@ -21,6 +21,8 @@ struct flood {
 	uint32_t retries;
 	struct label *label;
 	struct carpet *carpet;     /* NULL: one target */
+	struct prefix inside, inside6; /* sources lie in these; no bits: anywhere */
+	bool answered;
 };
 
 static struct flood *
@@ -139,7 +141,7 @@ fire_spoofed(struct gen *g, struct event *e)
 	uint64_t r = rng_next(&f->rng);
 	bool six = f->six_permille > 0 && rng_chance(&f->rng, f->six_permille);
 
-	q.client = host_internet(r, six);
+	q.client = f->inside.bits == 0 ? host_internet(r, six) : host_customer(six ? &f->inside6 : &f->inside, (uint32_t)(r >> 24));
 	q.server = six ? f->target6 : f->target;
 	q.id = (uint16_t)r;
 	q.sport = (uint16_t)(1024 + (r >> 16) % 64000);
@@ -152,6 +154,8 @@ fire_spoofed(struct gen *g, struct event *e)
 		q.fixed = &name;
 	}
 	lookup_ask(g, &q);
+	if (f->answered) /* the name may live on this stack only, so the answer is written at once */
+		lookup_answer(g, &q);
 	label_mark(f->label, g->now_ns);
 	again(g, e);
 }
@@ -162,8 +166,14 @@ scenario_spoofed(struct gen *g, struct opts *o, struct rng rng)
 	struct event e = {.fire = fire_spoofed};
 	uint64_t pps = opt_uint(o, "pps", g->default_pps), packets = opt_uint(o, "packets", 0);
 	struct flood *f = flood_new(g, o, &rng, pps * 1000000, &e);
-	const char *name = opt_text(o, "name", "random");
+	const char *name = opt_text(o, "name", "random"), *net = opt_text(o, "net", ""), *net6 = opt_text(o, "net6", "");
 
+	if ((net[0] != 0 && prefix_parse(net, &f->inside) < 0) || (net6[0] != 0 && prefix_parse(net6, &f->inside6) < 0))
+		gen_fail("spoofed: net and net6 are prefixes");
+	if ((f->inside.bits != 0) != (f->inside6.bits != 0))
+		gen_fail("spoofed: net and net6 together");
+	f->ask.size = (uint16_t)opt_uint(o, "answer", 0);
+	f->answered = f->ask.size > 0;
 	f->target = opt_addr(o, "target", "10.53.0.53");
 	f->target6 = opt_addr(o, "target6", "2001:db8:53::53");
 	f->six_permille = opt_yes(o, "v6", false) ? 500 : 0;

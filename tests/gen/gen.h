@@ -163,6 +163,7 @@ void scenario_strangers(struct gen *g, struct opts *o, struct rng rng);
 void scenario_lookalikes(struct gen *g, struct opts *o, struct rng rng);
 void scenario_fragflood(struct gen *g, struct opts *o, struct rng rng);
 void scenario_town(struct gen *g, struct opts *o, struct rng rng);
+void scenario_active(struct gen *g, struct opts *o, struct rng rng);
 void scenario_bulk(struct gen *g, struct opts *o, struct rng rng);
 
 #endif

@@ -20,7 +20,7 @@ const struct scenario scenarios[] = {
 	    "spread= targets= move=", scenario_reflection},
 	{"amp", "another UDP amplifier's answers arriving at a victim",
 	    "vector= victim= reflectors= pps= size= start= stop= port=random|PORT spread= targets= move=", scenario_amp},
-	{"spoofed", "queries to one resolver, every source new", "target= pps= packets= name=random|NAME v6= size= start= stop=",
+	{"spoofed", "queries to one resolver, every source new", "target= pps= packets= name=random|NAME v6= net= net6= answer= start= stop=",
 	    scenario_spoofed},
 	{"subdomain", "random names below one zone, asked by many clients through a resolver",
 	    "zone= clients= net= rate= rcode= answers=yes|no retries= resolver= start= stop= labels=MIN-MAX", scenario_subdomain},
@@ -35,6 +35,8 @@ const struct scenario scenarios[] = {
 	{"town", "a hundred thousand subscribers over days: sessions, devices, an update's evening, monitors",
 	    "net= net6= subs= sessions=A-DAY resolver= resolver6= recursion= web=PERMILLE rush=PERCENT rush_hour= "
 	    "fetch=PERMILLE devices= monitors= progress=", scenario_town},
+	{"active", "hosts that are all at work, each with two or three resolvers and a server", "hosts= rate=HOSTS-A-SECOND rounds= servers= net=",
+	    scenario_active},
 	{"bulk", "mixed traffic in quantity, for timing", "packets= pps= size= hosts= net= net6= v6= servers= dns=",
 	    scenario_bulk},
 	{NULL, NULL, NULL, NULL},
