@@ -54,7 +54,7 @@ counts(const struct engine *e, const struct watch *w)
 		return false;
 	if (w->group != 0 && e->group[w->group - 1].kind == GROUP_MAIL)
 		return false;
-	if (loud(w))
+	if (loud(w) || customer_speaks(e, w))
 		return false;
 	s = w->service == SERVICE_DNS ? engine_find_server(e, &w->addr) : NULL;
 	return s == NULL || s->clients < 3;
@@ -140,10 +140,12 @@ activity(const struct cell *c, uint8_t service)
 static bool
 worth_it(const struct engine *e, const struct watch *w)
 {
-	enum { LEAST = 16 }; /* answers: fewer than any sum that is judged */
+	enum { LEAST = 16, LEAST_OF_CUSTOMER = 5 }; /* answers: fewer than any sum that is judged */
 
 	if (w->life.alert != 0 || (w->side == SIDE_LINK && w->service == SERVICE_NONE))
 		return true;
+	if (w->side == SIDE_CUSTOMER)
+		return w->touched == e->env.tick && w->sum[WINDOW_LONG].large >= LEAST_OF_CUSTOMER;
 	return w->touched == e->env.tick && activity(&w->sum[WINDOW_LONG], w->service) >= LEAST;
 }
 
@@ -237,7 +239,7 @@ areas_gather(struct engine *e)
 
 		*f = (struct area_facts){.most = most, .share = share};
 		f->made = worth_it(e, w);
-		any = any || f->made;
+		any = any || (f->made && w->side != SIDE_CUSTOMER);
 	}
 	for (uint32_t i = 0; any && i < e->watches.used; i++) {
 		const struct watch *w = &e->watches.pool[e->watches.order[i]];
@@ -255,6 +257,15 @@ areas_gather(struct engine *e)
 		if (f != NULL)
 			add_host(f, w);
 		f = w->life.alert != 0 ? facts_of(e, watches_find(&e->areas, e->env.seed, &link, SIDE_LINK, SERVICE_NONE)) : NULL;
+		if (f != NULL)
+			add_offender(f, w);
+	}
+	for (uint32_t i = 0; any && i < e->areas.used; i++) {
+		const struct watch *w = &e->areas.pool[e->areas.order[i]];
+		const struct addr link = link_addr(w->link);
+		struct area_facts *f = w->side == SIDE_CUSTOMER && w->link != 0 && w->life.alert != 0 ?
+		    facts_of(e, watches_find(&e->areas, e->env.seed, &link, SIDE_LINK, SERVICE_NONE)) : NULL;
+
 		if (f != NULL)
 			add_offender(f, w);
 	}

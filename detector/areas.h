@@ -31,6 +31,7 @@ struct area_facts {
 	uint32_t most;                   /* hosts at once, the most since the alert opened, */
 	double share;                    /* and what part the loudest of them took then */
 	bool made;
+	bool speaks;                     /* of a customer: its alert opens now, see customer.h */
 	bool carpet;                     /* a carpet alert is open or opens now: it speaks for the hosts */
 };
 

@@ -6,6 +6,7 @@
 #include "detector/areas.h"
 #include "detector/baseline.h"
 #include "detector/cover.h"
+#include "detector/customer.h"
 #include "detector/engine.h"
 #include "detector/ledger.h"
 #include "detector/life.h"
@@ -91,6 +92,7 @@ struct engine {
 	/* memory over days */
 	struct ledger ledger;
 	struct drawn drawn;
+	struct customers customers;
 	struct baselines baselines;
 	bool report_records;        /* records came lately: rates are known in minutes only */
 	char *words[WORDS];         /* texts of restored alerts, which are static elsewhere */

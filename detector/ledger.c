@@ -79,7 +79,7 @@ row_for(struct ledger *l, const struct addr *a, int64_t now_s)
 static bool
 counts(const struct alert *a)
 {
-	return a->subject.type == SUBJECT_HOST && a->kind <= KIND_UDP_AMPLIFICATION_REFLECTOR;
+	return (a->subject.type == SUBJECT_HOST || alert_of_customer(a)) && a->kind <= KIND_UDP_AMPLIFICATION_REFLECTOR;
 }
 
 /* How many units (hours, days) of [from, to] lie behind the last one that was counted. */

@@ -68,6 +68,7 @@ struct pair {
 	bool owned;                  /* fragments of records, found to belong to this service */
 	bool whole;                  /* fragments of records, the first ones among them: see flow_whole_fragments */
 	bool counted;                /* records or samples: answers are matched by number, not one by one */
+	bool mixed;                  /* its large answers of this tick are to several questions */
 	uint8_t last_at;             /* its latest such answer: 1/256 s into the tick */
 	uint32_t sampling;
 	int64_t first_ns;            /* its first large answer (other services: any answer) of this tick; 0: none */
@@ -93,6 +94,7 @@ struct name_slot {
 	uint64_t hash;
 	uint32_t tick;
 	uint16_t qtype;
+	uint16_t ttl;    /* for which the latest answer may be held, s */
 	uint8_t len;
 	uint8_t wire[DNS_NAME_WIRE];
 };

@@ -212,6 +212,7 @@ forget(struct engine *e, const struct engine *before)
 	e->book.alerts_n = e->book.incidents_n = 0;
 	ledger_clear(&e->ledger);
 	drawn_clear(&e->drawn);
+	customers_clear(&e->customers);
 	baselines_clear(&e->baselines);
 	memset(e->server, 0, SERVERS * sizeof(*e->server));
 	e->server_touched_n = 0;

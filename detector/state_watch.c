@@ -14,7 +14,7 @@ static const struct {
 	size_t at, size;
 } members[] = {
 	M(queries), M(any_queries), M(answers), M(answer_packets), M(large), M(matched), M(repeat), M(later_packets), M(ticks),
-	M(peers), M(query_bytes), M(answer_bytes), M(large_bytes), M(large_size), M(large_query_bytes), M(later_bytes),
+	M(alone), M(back), M(fresh), M(query_bytes), M(answer_bytes), M(large_bytes), M(large_size), M(large_query_bytes), M(later_bytes),
 };
 enum { MEMBERS = sizeof(members) / sizeof(members[0]) };
 
@@ -134,6 +134,24 @@ load_figures(struct names_figures *n, uint32_t tick, struct cursor *c)
 /* --- a watch ------------------------------------------------------------------------------------------------ */
 
 static void
+save_customer(const struct watch *w, struct buf *out)
+{
+	for (int i = 0; i < WATCH_RECENT; i++)
+		pack_u(out, w->recent[i]);
+	pack_addr(out, &w->named);
+	pack_u(out, w->named_tick);
+}
+
+static void
+load_customer(struct watch *w, uint32_t tick, struct cursor *c)
+{
+	for (int i = 0; i < WATCH_RECENT; i++)
+		w->recent[i] = unpack_u(c);
+	w->named = unpack_addr(c);
+	w->named_tick = (uint32_t)unpack_max(c, tick);
+}
+
+static void
 save_watch(const struct engine *e, const struct watch *w, struct buf *out)
 {
 	pack_addr(out, &w->addr);
@@ -184,6 +202,8 @@ save_watch(const struct engine *e, const struct watch *w, struct buf *out)
 		pack_u(out, w->name[i].len);
 		buf_bytes(out, w->name[i].wire, w->name[i].len);
 	}
+	if (w->side == SIDE_CUSTOMER)
+		save_customer(w, out);
 	pack_u(out, w->life.state);
 	pack_u(out, w->life.since);
 	/* the book is saved in the order of its slots: an alert's number is that of its slot among those saved */
@@ -265,6 +285,8 @@ load_watch(const struct engine *e, struct watch *w, struct cursor *c)
 		w->peer[i].bytes = unpack_u(c);
 	}
 	load_names(e, w, c);
+	if (w->side == SIDE_CUSTOMER)
+		load_customer(w, tick, c);
 	w->life.state = (uint8_t)unpack_max(c, LIFE_STATES - 1);
 	w->life.since = (uint32_t)unpack_max(c, tick);
 	w->life.alert = (uint32_t)unpack_max(c, e->book.alerts_n);
@@ -388,7 +410,7 @@ void
 state_watches_load(struct engine *e, struct cursor *c)
 {
 	load_pool(e, &e->watches, SIDE_CLIENT, SIDE_SERVER, c);
-	load_pool(e, &e->areas, SIDE_PREFIX, SIDE_LINK, c);
+	load_pool(e, &e->areas, SIDE_PREFIX, SIDE_CUSTOMER, c);
 	if (!c->bad)
 		orphans(e);
 }

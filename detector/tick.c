@@ -196,6 +196,7 @@ take_besides(struct engine *e, const struct pair *p)
 	struct watch *w = p->crowd == CROWD_OF_CLIENTS || e->watches.used == 0 ? NULL :
 	    watches_find(&e->watches, e->env.seed, &p->client, SIDE_CLIENT, p->service);
 
+	customers_besides(e, w, p);
 	if (w == NULL)
 		return;
 	watch_take(w, p, p->crowd == CROWD_OF_SERVERS ? NULL : &p->server, 0, NULL, e->env.tick, e->env.begin_ns);
@@ -242,6 +243,10 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 		return;
 	if (p->name != 0)
 		drawn_take(&e->drawn, p, &s->name[p->name - 1], time_seconds(e->env.begin_ns));
+	if (side == SIDE_CLIENT && customers_cover(e, p)) {
+		customers_take(e, NULL, p, peer, addr_hash(e->drawn.salt, peer != NULL ? peer : a), p->name != 0 ? &s->name[p->name - 1] : NULL);
+		return;
+	}
 	w = watches_get(&e->watches, e->env.seed, a, side, p->service, e->env.tick);
 	if (w == NULL)
 		return;
@@ -252,6 +257,8 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 	watch_take(w, p, peer, addr_hash(e->drawn.salt, peer != NULL ? peer : a),
 	    p->name != 0 ? &s->name[p->name - 1] : NULL, e->env.tick, e->env.begin_ns);
 	areas_take(e, w, p, peer, addr_hash(e->env.seed, peer != NULL ? peer : a), p->name != 0 ? &s->name[p->name - 1] : NULL);
+	if (side == SIDE_CLIENT && !addr_is_v4(a))
+		customers_take(e, w, p, peer, addr_hash(e->drawn.salt, peer != NULL ? peer : a), p->name != 0 ? &s->name[p->name - 1] : NULL);
 }
 
 enum { FRAGMENTS_OF_ANSWER = 6 }; /* at most, a DNS message being 8 KiB in practice */
@@ -418,6 +425,10 @@ judge(struct engine *e, const struct judge_env *env, const struct detector *cons
 			v.heat = HEAT_COLD;
 			v.note = "part of an attack on its whole prefix, which has an alert of its own";
 		}
+		if (env->customer && w->life.alert == 0 && v.role == ROLE_ABUSER) {
+			v.heat = HEAT_COLD;
+			v.note = "an address of an IPv6 customer that has an alert as a whole";
+		}
 		if (why)
 			keep_why(e, d, &v);
 		if (!found && (kind >= 0 ? (int)d->kind == kind : v.heat == HEAT_HOT)) {
@@ -487,8 +498,11 @@ judge_env_of(const struct engine *e, const struct judge_env *all, const struct w
 	if (w->side >= SIDE_PREFIX) {
 		env.facts = &e->facts[w - e->areas.pool];
 		env.load = w->side == SIDE_LINK ? &e->link_load[w->link - 1] : NULL;
+		if (w->side == SIDE_CUSTOMER && w->group != 0)
+			env.settings = &e->group[w->group - 1].settings;
 		return env;
 	}
+	env.customer = customer_speaks(e, w);
 	const struct watch *prefix = areas_prefix_of(e, w);
 
 	env.carpet = prefix != NULL && e->facts[prefix - e->areas.pool].carpet;
@@ -522,9 +536,24 @@ judge_areas(struct engine *e, const struct judge_env *all)
 			continue;
 		f->carpet = e->judged[n].detector == &detector_carpet &&
 		    (w->life.alert != 0 || e->judged[n].verdict.heat == HEAT_HOT);
+		f->speaks = e->judged[n].detector == &detector_customer && e->judged[n].verdict.heat == HEAT_HOT;
 		n++;
 	}
 	return n;
+}
+
+/* A host about to be named may be the next address of a customer whose last one was: then that one is named. */
+static void
+to_customer(struct engine *e, struct judged *j)
+{
+	struct watch *x = j->watch->life.alert == 0 && j->detector == &detector_abuser && j->verdict.heat == HEAT_HOT ?
+	    customer_instead(e, j->watch) : NULL;
+
+	if (x == NULL)
+		return;
+	e->facts[x - e->areas.pool].speaks = true;
+	j->watch = x;
+	j->detector = &detector_customer;
 }
 
 static void
@@ -543,13 +572,16 @@ judge_all(struct engine *e)
 		if (w->touched != e->env.tick && w->life.alert == 0 && !watch_in_grace(w, e->env.tick))
 			continue;
 		env = judge_env_of(e, &all, w);
-		n += judge(e, &env, detectors, w, &e->judged[n]);
+		if (judge(e, &env, detectors, w, &e->judged[n]))
+			to_customer(e, &e->judged[n++]);
 	}
 	if (n > 1)
 		qsort(e->judged, n, sizeof(*e->judged), by_address);
 	for (size_t i = 0; i < n; i++) {
 		env = judge_env_of(e, &all, e->judged[i].watch);
 		life_step(&e->book, &life, e->judged[i].watch, e->judged[i].detector, &e->judged[i].verdict);
+		if (e->judged[i].detector == &detector_abuser && e->judged[i].watch->life.alert != 0 && !addr_is_v4(&e->judged[i].watch->addr))
+			customer_host_named(e, e->judged[i].watch);
 	}
 	life_storm(&e->book, &life);
 	emit_queue(e);
@@ -573,7 +605,7 @@ drop_quiet(struct engine *e)
 
 		if (w->life.alert == 0 && e->env.tick - w->touched > W60 * 60)
 			watches_free(&e->areas, w);
-		else if (w->life.alert == 0 && e->env.tick % AREA_ROTATE_S == 0)
+		else if (w->life.alert == 0 && e->env.tick % (w->side == SIDE_CUSTOMER ? W60 * 60 : AREA_ROTATE_S) == 0)
 			watch_forget_episode(w);
 	}
 }
