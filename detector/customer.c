@@ -168,6 +168,17 @@ comes_back(struct watch *x, uint64_t who, bool known)
 	return back;
 }
 
+/* Large answers now known to have gone to an address that gets others, too: with its first other one, all before. */
+static uint32_t
+amid(const struct watch *w, const struct pair *p)
+{
+	uint32_t large = w != NULL ? w->total.large + w->now.large : p->large;
+	uint32_t all = w != NULL ? w->total.answers + w->now.answers : p->answers;
+	bool before = w != NULL && large - p->large < all - p->answers;
+
+	return large >= all ? 0 : before ? p->large : large;
+}
+
 static bool
 skipped(const struct engine *e, const struct pair *p)
 {
@@ -197,14 +208,12 @@ customers_take(struct engine *e, const struct watch *w, const struct pair *p, co
 	if (x == NULL)
 		return;
 	if (p->large > 0) {
-		/* what its watch held before this pair */
 		bool known = w != NULL && w->total.large + w->now.large > p->large;
-		bool alone = w != NULL ? w->total.large + w->now.large >= w->total.answers + w->now.answers : p->large >= p->answers;
 
 		c.fresh = !known;
-		c.alone = alone ? p->large : 0;
 		c.back = comes_back(x, who, known) ? p->large : 0;
 	}
+	c.amid = amid(w, p);
 	if (w != NULL && w->report_s > x->report_s)
 		x->report_s = w->report_s;
 	watch_take_as(x, p, &c, peer, peer_hash, name, e->env.tick, e->env.begin_ns);
@@ -220,7 +229,10 @@ customers_besides(struct engine *e, const struct watch *w, const struct pair *p)
 	x = find(e, &p->client, place_of(&e->env, &p->client).group);
 	if (x == NULL || (w != NULL && w->life.alert != 0) || skipped(e, p))
 		return;
-	watch_take(x, p, p->crowd == CROWD_OF_SERVERS ? NULL : &p->server, 0, NULL, e->env.tick, e->env.begin_ns);
+	struct cell c = cell_of_pair(p);
+
+	c.amid = w != NULL ? amid(w, p) : 0;
+	watch_take_as(x, p, &c, p->crowd == CROWD_OF_SERVERS ? NULL : &p->server, 0, NULL, e->env.tick, e->env.begin_ns);
 }
 
 bool
@@ -328,7 +340,7 @@ judge_window(const struct judge_env *env, const struct watch *w, enum watch_sum 
 	double query = c->matched > 0 ? (double)c->large_query_bytes / c->matched : 0;
 	double baf = query > 0 && n > 0 ? (double)c->large_bytes / n / query : 0;
 	/* of records the large ones are packets, of which there are more than answers: shares hold for both */
-	double alone = raw->large > 0 ? (double)raw->alone / raw->large : 0, back = raw->large > 0 ? (double)raw->back / raw->large : 0;
+	double alone = raw->large > raw->amid ? 1 - (double)raw->amid / raw->large : 0, back = raw->large > 0 ? (double)raw->back / raw->large : 0;
 	struct interval by_itself = wilson99(alone * seen, seen);
 	bool all = true;
 

@@ -11,7 +11,7 @@
 #include "base/timefmt.h"
 #include "detector/state_inner.h"
 
-static const uint8_t magic[8] = {'d', 'a', 'm', 'p', 's', 't', 'a', 1};
+static const uint8_t magic[8] = {'d', 'a', 'm', 'p', 's', 't', 'a', 2};
 enum { CHECKSUM = 8, TICK_MAX = INT32_MAX };
 
 /* --- time ------------------------------------------------------------------------------------------------ */

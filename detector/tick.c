@@ -196,11 +196,13 @@ take_besides(struct engine *e, const struct pair *p)
 	struct watch *w = p->crowd == CROWD_OF_CLIENTS || e->watches.used == 0 ? NULL :
 	    watches_find(&e->watches, e->env.seed, &p->client, SIDE_CLIENT, p->service);
 
-	customers_besides(e, w, p);
-	if (w == NULL)
+	if (w == NULL) {
+		customers_besides(e, NULL, p);
 		return;
+	}
 	watch_take(w, p, p->crowd == CROWD_OF_SERVERS ? NULL : &p->server, 0, NULL, e->env.tick, e->env.begin_ns);
 	areas_take(e, w, p, p->crowd == CROWD_OF_SERVERS ? NULL : &p->server, 0, NULL);
+	customers_besides(e, w, p);
 }
 
 static bool

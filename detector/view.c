@@ -238,6 +238,43 @@ by_addr(const void *a, const void *b)
 	return addr_cmp(a, b);
 }
 
+enum { LENGTHS = 4 };
+
+/* Subjects of abuser alerts: addresses and, of IPv6, customers' prefixes of some few lengths. */
+struct offenders {
+	struct addr *addr; /* sorted */
+	size_t n;
+	unsigned int bits[LENGTHS];
+	size_t lengths;
+};
+
+static void
+offenders_add(struct offenders *o, const struct alert *a)
+{
+	size_t i = 0;
+
+	o->addr[o->n++] = a->subject.prefix.addr;
+	if (!alert_of_customer(a))
+		return;
+	while (i < o->lengths && o->bits[i] != a->subject.prefix.bits)
+		i++;
+	if (i == o->lengths && i < LENGTHS)
+		o->bits[o->lengths++] = a->subject.prefix.bits;
+}
+
+static bool
+offenders_hold(const struct offenders *o, const struct addr *client)
+{
+	bool held = o->n > 0 && bsearch(client, o->addr, o->n, sizeof(*client), by_addr) != NULL;
+
+	for (size_t i = 0; i < o->lengths && !held && !addr_is_v4(client); i++) {
+		const struct addr prefix = prefix_of(client, o->bits[i]).addr;
+
+		held = bsearch(&prefix, o->addr, o->n, sizeof(prefix), by_addr) != NULL;
+	}
+	return held;
+}
+
 /* On its way to an alert: most of its large answers were asked for again while it held them.  Its queries are
  * not what a rule should spare. */
 static bool
@@ -251,14 +288,14 @@ suspect(const struct engine *e, const struct addr *client)
 size_t
 engine_query_log(const struct engine *e, struct logged_query *out, size_t max)
 {
-	struct addr *offender = calloc(e->book.alerts_n + 1, sizeof(*offender));
-	size_t n = 0, offenders = 0;
+	struct offenders named = {.addr = calloc(e->book.alerts_n + 1, sizeof(*named.addr))};
+	size_t n = 0;
 
-	for (uint32_t i = 0; offender != NULL && i < e->book.alerts_n; i++)
+	for (uint32_t i = 0; named.addr != NULL && i < e->book.alerts_n; i++)
 		if (e->book.alert[i].used && e->book.alert[i].alert.kind == KIND_DNS_AMPLIFICATION_ABUSER)
-			offender[offenders++] = e->book.alert[i].alert.subject.prefix.addr;
-	if (offenders > 1)
-		qsort(offender, offenders, sizeof(*offender), by_addr);
+			offenders_add(&named, &e->book.alert[i].alert);
+	if (named.n > 1)
+		qsort(named.addr, named.n, sizeof(*named.addr), by_addr);
 	for (int s = 0; s < SHARDS; s++) {
 		const struct shard *shard = &e->shard[s];
 
@@ -267,10 +304,8 @@ engine_query_log(const struct engine *e, struct logged_query *out, size_t max)
 	}
 	qsort(out, n, sizeof(*out), by_time);
 	for (size_t i = 0; i < n; i++)
-		out[i].offender = (offenders > 0 &&
-		    bsearch(&out[i].client, offender, offenders, sizeof(*offender), by_addr) != NULL) ||
-		    suspect(e, &out[i].client);
-	free(offender);
+		out[i].offender = offenders_hold(&named, &out[i].client) || suspect(e, &out[i].client);
+	free(named.addr);
 	return n;
 }
 
@@ -289,6 +324,8 @@ engine_why(const struct engine *e, const struct engine_why **out, struct talker 
 
 	*out = e->why_row;
 	*seen = h != NULL;
+	for (size_t i = 0; i < e->why_n && !*seen; i++)
+		*seen = e->why_row[i].judged; /* a prefix */
 	*host = h != NULL ? of_host(h) : (struct talker){.addr = e->why};
 	fill(e, host);
 	return e->why_n;
@@ -303,7 +340,7 @@ engine_offenders(const struct engine *e, struct offender *out, size_t max)
 	size_t n = row != NULL ? ledger_list(&e->ledger, e->env.begin_ns / 1000000000, row, max) : 0;
 
 	for (size_t i = 0; i < n; i++)
-		out[i] = (struct offender){.addr = row[i]->addr, .role = (enum alert_role)row[i]->role, .kind = (enum alert_kind)row[i]->kind,
+		out[i] = (struct offender){.addr = row[i]->addr, .bits = row[i]->bits, .role = (enum alert_role)row[i]->role, .kind = (enum alert_kind)row[i]->kind,
 			.alerts = row[i]->alerts, .days = row[i]->days, .hours = row[i]->hours, .first_s = row[i]->first_s,
 			.last_s = row[i]->last_s, .queries = row[i]->queries, .bytes = row[i]->bytes};
 	free(row);

@@ -19,7 +19,7 @@ cell_add(struct cell *s, const struct cell *x)
 	s->repeat += x->repeat;
 	s->later_packets += x->later_packets;
 	s->ticks += x->ticks;
-	s->alone += x->alone;
+	s->amid += x->amid;
 	s->back += x->back;
 	s->fresh += x->fresh;
 	s->query_bytes += x->query_bytes;
@@ -42,7 +42,7 @@ cell_sub(struct cell *s, const struct cell *x)
 	s->repeat -= x->repeat;
 	s->later_packets -= x->later_packets;
 	s->ticks -= x->ticks;
-	s->alone -= x->alone;
+	s->amid -= x->amid;
 	s->back -= x->back;
 	s->fresh -= x->fresh;
 	s->query_bytes -= x->query_bytes;
@@ -272,7 +272,7 @@ cell_part(const struct cell *x, uint64_t a, uint64_t b, uint64_t d)
 	return (struct cell){
 		.queries = PART32(queries), .any_queries = PART32(any_queries), .answers = PART32(answers),
 		.answer_packets = PART32(answer_packets), .large = PART32(large), .matched = PART32(matched),
-		.repeat = PART32(repeat), .later_packets = PART32(later_packets), .alone = PART32(alone),
+		.repeat = PART32(repeat), .later_packets = PART32(later_packets), .amid = PART32(amid),
 		.back = PART32(back), .fresh = PART32(fresh),
 		.query_bytes = PART(query_bytes), .answer_bytes = PART(answer_bytes), .large_bytes = PART(large_bytes),
 		.large_size = PART(large_size), .large_query_bytes = PART(large_query_bytes), .later_bytes = PART(later_bytes),

@@ -23,9 +23,9 @@ struct cell {
 	uint32_t queries, any_queries, answers, answer_packets;
 	uint32_t large, matched, repeat, later_packets;
 	uint32_t ticks;       /* seconds with a large answer (DNS) or any answer (other services) */
-	/* of an IPv6 customer (customer.h): large answers to addresses that got nothing else, and to such as came back after
-	 * others; addresses that were new */
-	uint32_t alone, back, fresh;
+	/* of an IPv6 customer (customer.h): large answers to addresses that get others, too, and to such as came back after
+	 * four others; addresses that were new */
+	uint32_t amid, back, fresh;
 	uint64_t query_bytes, answer_bytes, large_bytes, large_size, large_query_bytes, later_bytes;
 };
 
