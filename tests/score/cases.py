@@ -91,6 +91,20 @@ def answers():
     yield Case("types_v6_1232", 120, TOWN + mix("edns=1232", True), "packets ipfix:1:30")
 
 
+def customers():
+    """IPv6 customers, each with a /64, who change the address for every question or for some; and a /64 full of hosts."""
+    own = " + infected hosts=0 hosts6=3 net6=2001:db8:64:4000::/50"
+    yield Case("rotate_0.2", 600, LONG + own + " rate=0.2 rotate=1 start=60 ordinary=0.02", "packets ipfix:1:60 sflow:1")
+    yield Case("rotate_1", 240, LONG + own + " rate=1 rotate=1 start=40.37", "packets ipfix:1:60 v9:1:30 sflow:1")
+    yield Case("rotate_1_third", 300, LONG + own + " rate=1 rotate=3 start=40.37", "packets ipfix:1:60 sflow:1")
+    yield Case("rotate_10", 150, LONG + own + " rate=10 rotate=1 start=30.53", "packets ipfix:1:60 v9:1:30:port0 sflow:1")
+    yield Case("rotate_100", 100, TOWN + own + " rate=100 rotate=4 start=20 stop=80", "packets ipfix:1:60 sflow:10")
+    yield Case("rotate_1000", 60, TOWN + own + " rate=1000 rotate=1 start=12 stop=40", "packets ipfix:1:10 sflow:100")
+    media = "packets packets+known ipfix:1:60 sflow:1 sflow:10 ipfix:100:60"
+    yield Case("office_64", 600, "benign clients=10 clients6=2000 dns=0.05 web=0.0005 quic=0.0002 mail=0 antivirus=0", media)
+    yield Case("rack_64", 600, "benign clients=10 clients6=20 mail=0 antivirus=0 validators6=500 validrate=0.1 mail6=60 mailrate=1", media)
+
+
 DILUTED = ("most answers to this address are other people's: records show no names, and in samples their number hides which "
            "queries explain the large ones")
 
@@ -149,5 +163,5 @@ def silent():
 
 
 def all_cases():
-    for part in (rates, sources, unconfigured, sampled, answers, shared_addresses, victims, others, silent):
+    for part in (rates, sources, unconfigured, sampled, answers, customers, shared_addresses, victims, others, silent):
         yield from part()

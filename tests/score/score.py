@@ -34,7 +34,7 @@ PACKETS_SLOWEST = 12 / 300  # what damp asks for on packets: a dozen large answe
 # An attack that fills the count within a second is volumetric: then the targets of delay hold.
 LEAST = {"dns-amplification-victim": ("min-answers", 10), "dns-amplification-reflector": ("min-answers", 10),
          "udp-amplification-victim": ("min-packets", 10), "udp-fragment-flood": ("rate", 1), "dns-query-flood": ("rate", 1)}
-KNOWN = "--networks 10.64.0.0/16,2001:db8:64::/64 --resolvers 10.53.0.53,2001:db8:53::53"
+KNOWN = "--networks 10.64.0.0/16,2001:db8:64::/48 --resolvers 10.53.0.53,2001:db8:53::53"
 MEDIAN_S, MAX_S, FLOWS_S = 1.5, 3.0, 10.0
 
 
