@@ -12,6 +12,7 @@
 
 enum {
 	FORGET_S = 600,       /* an address that drew longer ago says nothing of the next */
+	SILENT_GAPS = 8,
 	HANDOVER_S = 120,     /* between the last answer of one address and the first of the next */
 };
 
@@ -264,6 +265,16 @@ customer_speaks(const struct engine *e, const struct watch *w)
 	return x != NULL && (x->life.alert != 0 || e->facts[x - e->areas.pool].speaks) && !several(x);
 }
 
+/* It drew nothing for so many times its mean gap that it is not by chance (8 of a Poisson process: once in 3000). */
+static bool
+silent(const struct watch *w, int64_t now_ns)
+{
+	const struct cell c = watch_cell(w, SUM_TOTAL);
+	double n = (double)c.large / w->sampling;
+
+	return (double)(now_ns - w->last_ns) >= SILENT_GAPS * (double)(w->last_ns - w->first_ns) / (n > 1 ? n : 1);
+}
+
 struct watch *
 customer_instead(const struct engine *e, const struct watch *w)
 {
@@ -278,7 +289,7 @@ customer_instead(const struct engine *e, const struct watch *w)
 	/* by the time of the traffic: records come late.  Answers on their way arrive at the old address a moment longer. */
 	int64_t gap = w->first_ns - before->last_ns;
 
-	return gap >= -NS_PER_S && gap <= HANDOVER_S * NS_PER_S ? x : NULL;
+	return gap >= -NS_PER_S / 2 && gap <= HANDOVER_S * NS_PER_S && silent(before, w->last_ns) ? x : NULL;
 }
 
 void
@@ -362,6 +373,8 @@ judge_window(const struct judge_env *env, const struct watch *w, enum watch_sum 
 		all = all && v->signals[i].met;
 	bool lasts = c->ticks >= 3 || (w->counted && c->ticks == 2) || (c->ticks == 2 && watch_spread_s(w) >= 0.8) || seen >= 10 * need.answers;
 
+	/* hosts that come back have done so by then: what one batch of records tells is all new */
+	lasts = lasts && watch_settled(w, env->tick);
 	if (odd(env, w, c, &need, v) && all && lasts)
 		v->heat = HEAT_HOT;
 	else if (baf >= 0.75 * set->baf && share >= 0.75 * set->matched_share && seen >= need.answers / 4 && back <= 0.5 && alone >= 0.5 * set->alone_share)
