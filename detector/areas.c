@@ -95,6 +95,22 @@ areas_take(struct engine *e, const struct watch *w, const struct pair *p, const 
 		watch_take(a, p, peer, peer_hash, name, e->env.tick, e->env.begin_ns);
 }
 
+bool
+areas_cover(struct engine *e, const struct pair *p, const struct addr *peer, uint64_t peer_hash, const struct name_slot *name)
+{
+	const struct prefix prefix = area_prefix(&p->client);
+	struct watch *a;
+
+	if (addr_is_v4(&p->client) || !p->fresh || e->areas.used == 0)
+		return false;
+	a = watches_find(&e->areas, e->env.seed, &prefix.addr, SIDE_PREFIX, p->service);
+	if (a == NULL || a->life.alert == 0 || e->book.alert[a->life.alert - 1].alert.kind != KIND_CARPET_BOMBING ||
+	    watches_find(&e->watches, e->env.seed, &p->client, SIDE_CLIENT, p->service) != NULL)
+		return false;
+	watch_take(a, p, peer, peer_hash, name, e->env.tick, e->env.begin_ns);
+	return true;
+}
+
 enum { LOAD_WATCHED = 4 }; /* links below one part in so many of their capacity need no watch */
 
 void

@@ -211,6 +211,21 @@ asked_about(const struct engine *e, const struct pair *p)
 	return e->why_on && (addr_equal(&p->client, &e->why) || addr_equal(&p->server, &e->why));
 }
 
+/* New addresses of an IPv6 prefix that is named already count for it, and take no room of their own. */
+static bool
+covered(struct engine *e, const struct pair *p, const struct addr *peer, const struct name_slot *name)
+{
+	uint64_t hash = addr_hash(e->drawn.salt, peer != NULL ? peer : &p->client);
+
+	if (addr_is_v4(&p->client))
+		return false;
+	if (customers_cover(e, p)) {
+		customers_take(e, NULL, p, peer, hash, name);
+		return true;
+	}
+	return areas_cover(e, p, peer, hash, name);
+}
+
 static void
 take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 {
@@ -245,10 +260,8 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 		return;
 	if (p->name != 0)
 		drawn_take(&e->drawn, p, &s->name[p->name - 1], time_seconds(e->env.begin_ns));
-	if (side == SIDE_CLIENT && customers_cover(e, p)) {
-		customers_take(e, NULL, p, peer, addr_hash(e->drawn.salt, peer != NULL ? peer : a), p->name != 0 ? &s->name[p->name - 1] : NULL);
+	if (side == SIDE_CLIENT && covered(e, p, peer, p->name != 0 ? &s->name[p->name - 1] : NULL))
 		return;
-	}
 	w = watches_get(&e->watches, e->env.seed, a, side, p->service, e->env.tick);
 	if (w == NULL)
 		return;
