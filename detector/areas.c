@@ -193,6 +193,33 @@ add_named(struct area_facts *f, const struct watch *w)
 	}
 }
 
+/* So many first bits two addresses share. */
+static unsigned int
+common_bits(const struct addr *a, const struct addr *b)
+{
+	unsigned int n = 0;
+
+	while (n < 128 && a->b[n / 8] == b->b[n / 8])
+		n += 8;
+	while (n > 0 && n < 128 && prefix_of(a, n + 1).addr.b[n / 8] == prefix_of(b, n + 1).addr.b[n / 8])
+		n++;
+	return n;
+}
+
+/* Where those are that did not ask. */
+static void
+add_place(struct area_facts *f, const struct watch *w)
+{
+	const struct cell c = watch_cell(w, SUM_LONG);
+	unsigned int shared = f->common > 0 ? common_bits(&f->one, &w->addr) : 128;
+
+	if (c.matched * 2.0 >= activity(&c, w->service))
+		return;
+	f->one = w->addr;
+	if (f->common == 0 || shared < f->common)
+		f->common = shared;
+}
+
 static void
 add_host(struct area_facts *f, const struct watch *w)
 {
@@ -205,6 +232,7 @@ add_host(struct area_facts *f, const struct watch *w)
 		f->hosts[k] += n > 0;
 		f->largest[k] = n > f->largest[k] ? n : f->largest[k];
 	}
+	add_place(f, w);
 	if (activity(longer, w->service) > 0)
 		add_top(f, w, activity(longer, w->service), w->service == SERVICE_DNS ? longer->large_bytes : longer->answer_bytes);
 }
@@ -319,6 +347,9 @@ area_figures(struct alert *a, const struct watch *w, const struct judge_env *env
 
 	a->subject.type = w->side == SIDE_PREFIX ? SUBJECT_PREFIX : SUBJECT_LINK;
 	a->subject.prefix = w->side == SIDE_PREFIX ? area_prefix(&w->addr) : (struct prefix){w->addr, 128};
+	/* of an IPv6 prefix one customer's network alone may be hit: its neighbours are to stay reachable */
+	if (w->side == SIDE_PREFIX && !addr_is_v4(&w->addr) && a->role == ROLE_VICTIM && f->common >= CUSTOMER_V6_BITS)
+		a->subject.prefix = prefix_of(&f->one, CUSTOMER_V6_BITS);
 	if (w->side == SIDE_LINK)
 		memcpy(a->subject.name, a->link, sizeof(a->link));
 	if (a->kind == KIND_LINK_SATURATION) {

@@ -19,7 +19,7 @@
 
 struct engine;
 
-enum { AREA_V4_BITS = 120, AREA_V6_BITS = 48, AREA_ROTATE_S = 600 };
+enum { AREA_V4_BITS = 120, AREA_V6_BITS = 48, CUSTOMER_V6_BITS = 64, AREA_ROTATE_S = 600 };
 
 /* What the hosts of an area say together, made at the end of a tick for the areas that are worth it. */
 struct area_facts {
@@ -31,7 +31,7 @@ struct area_facts {
 	size_t top_n;
 	uint32_t most;                   /* hosts at once, the most since the alert opened, */
 	struct addr one;                 /* any of the hosts, */
-	unsigned int common;             /* and how many first bits all of them share */
+	unsigned int common;             /* and how many first bits all of them share; 0: there are none */
 	double share;                    /* and what part the loudest of them took then */
 	bool made;
 	bool speaks;                     /* of a customer: its alert opens now, see customer.h */

@@ -346,6 +346,8 @@ alert_describe(struct alert *a, const struct watch *w, const struct verdict *v, 
 	enum watch_sum which = v->window_s > watch_window_s[WINDOW_LONG] ? SUM_TOTAL :
 	    v->window_s == watch_window_s[WINDOW_LONG] ? SUM_LONG : SUM_SHORT;
 
+	const struct prefix named = a->subject.prefix;
+
 	a->subject.type = SUBJECT_HOST;
 	a->subject.prefix = (struct prefix){w->addr, 128};
 	if (w->service == SERVICE_ZONE) {
@@ -384,6 +386,8 @@ alert_describe(struct alert *a, const struct watch *w, const struct verdict *v, 
 		a->has_source = a->role == ROLE_VICTIM && a->peers_n > 0; /* the other end is no single host */
 		a->source = a->peers[0].addr;
 		area_figures(a, w, env);
+		if (a->incident != 0)
+			a->subject.prefix = named; /* as it was opened */
 	} else if (a->role == ROLE_ZONE) {
 		a->has_source = a->peers_n > 0; /* of many clients the loudest; the zone is no address */
 		a->source = a->peers[0].addr;

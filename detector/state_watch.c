@@ -310,8 +310,17 @@ fits(struct engine *e, const struct watch *w)
 	if (w->life.state == LIFE_IDLE || !ba->open || ba->watched)
 		return false;
 	/* zones and links have no address */
-	if (ba->alert.subject.type <= SUBJECT_PREFIX && !addr_equal(&ba->alert.subject.prefix.addr, &w->addr))
+	if (ba->alert.subject.type == SUBJECT_HOST && !addr_equal(&ba->alert.subject.prefix.addr, &w->addr))
 		return false;
+	if (ba->alert.subject.type == SUBJECT_PREFIX && w->side == SIDE_PREFIX) {
+		/* a carpet's may be a part of the area */
+		const struct prefix around = area_prefix(&ba->alert.subject.prefix.addr);
+
+		if (!addr_equal(&around.addr, &w->addr))
+			return false;
+	} else if (ba->alert.subject.type == SUBJECT_PREFIX && !addr_equal(&ba->alert.subject.prefix.addr, &w->addr)) {
+		return false;
+	}
 	ba->watched = true;
 	return true;
 }

@@ -71,6 +71,7 @@ run carpet              40 $carpet - $ordinary + reflection spread=10.64.1.0/24 
 run carpet_slow         40 $carpet - $ordinary + reflection spread=10.64.1.0/24 rate=50 start=5
 run carpet_few          30 $carpet - $ordinary + reflection spread=10.64.1.0/24 targets=40 rate=2000 start=5
 run carpet_v6           30 $carpet - $ordinary + reflection spread=2001:db8:64::/48 rate=300 start=5
+run carpet_v6_64        30 $carpet - $ordinary + reflection spread=2001:db8:64:7::/64 targets=1000000 rate=1000 start=5
 run carpet_ntp          30 $carpet - $ordinary + amp vector=ntp spread=10.64.1.0/24 pps=1000 start=5
 run carpet_moves        90 $carpet - $ordinary + reflection spread=10.64.2.0/24 rate=300 move=25
 incidents=$(python3 -c 'import json, sys; print(len({json.loads(l)["damp"]["incident"] for l in open(sys.argv[1])}))' "$dir/alerts")

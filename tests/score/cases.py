@@ -131,6 +131,9 @@ def victims():
                    (TOWN, rate, reflectors, seconds - 18), media)
     yield Case("victim_v6", 60, TOWN + " + reflection rate=200 victim=2001:db8:64::77 start=8.61 stop=42",
                "packets ipfix:1:10")
+    for net, name in (("64:7::/64", "64"), ("64::/48", "48")):
+        yield Case("carpet_" + name, 60, TOWN + " + reflection spread=2001:db8:%s targets=1000000 rate=300 start=8.61 stop=42" % net,
+                   "packets packets+known")
     yield Case("victim_one_reflector", 60, TOWN + " + reflection rate=200 reflectors=1 start=8.61 stop=42",
                "packets ipfix:1:10")
     yield Case("reflector", 60, TOWN + " + reflection two_sided=yes reflectors=3 rate=150 start=8.61 stop=42",
