@@ -29,7 +29,7 @@ struct verdict {
 
 /* Settings: doubles, described by the detectors' tables. */
 struct abuser_settings {
-	double baf, matched_share, repeat_share, min_repeats, slow_repeats, slow_share, slow_sum, active_minutes, any_rate, large_share, name_share, all_large, flow_answers, record_share, customer_bits, addresses, alone_share, return_share;
+	double baf, matched_share, repeat_share, min_repeats, slow_repeats, slow_share, slow_sum, active_minutes, any_rate, large_share, name_share, all_large, flow_answers, record_share, same_size, size_share, customer_bits, addresses, alone_share, return_share;
 };
 struct victim_settings {
 	double unmatched_share, min_answers, min_sources, repeat_share, record_share, flow_answers;

@@ -197,6 +197,8 @@ large_answer(struct shard *s, const struct shard_env *env, const struct flow *f,
 	if ((f->flags & FLOW_RECORD) != 0) {
 		if (n / f->sampling > p->one_flow)
 			p->one_flow = n / f->sampling;
+		if (f->sampling <= 1)
+			size_vote_add(&p->sizes, f->bytes, f->packets);
 		return;
 	}
 	if (v == NULL) {

@@ -19,6 +19,7 @@
 #include "base/prefixmap.h"
 #include "collector/flow.h"
 #include "collector/fragment.h"
+#include "detector/answer_size.h"
 #include "detector/names.h"
 #include "detector/service.h"
 #include "detector/sketch.h"
@@ -84,6 +85,7 @@ struct pair {
 	uint32_t large_size;         /* sum of the large answers' DNS sizes */
 	uint32_t large_query_bytes;  /* of the queries that explain them, IP level */
 	uint64_t query_bytes, answer_bytes, large_bytes, later_bytes;
+	struct size_vote sizes;      /* of records */
 	uint32_t recursed;           /* answers to recursive questions by a server that is not authoritative */
 };
 

@@ -134,6 +134,32 @@ load_figures(struct names_figures *n, uint32_t tick, struct cursor *c)
 /* --- a watch ------------------------------------------------------------------------------------------------ */
 
 static void
+save_sizes(const struct size_counts *s, struct buf *out)
+{
+	pack_u(out, s->tick);
+	for (int k = 0; k < 2 && s->tick != 0; k++) {
+		pack_u(out, s->span[k].all);
+		for (int i = 0; i < SIZES; i++) {
+			pack_u(out, s->span[k].bytes[i]);
+			pack_u(out, s->span[k].n[i]);
+		}
+	}
+}
+
+static void
+load_sizes(struct size_counts *s, uint32_t tick, struct cursor *c)
+{
+	s->tick = (uint32_t)unpack_max(c, tick);
+	for (int k = 0; k < 2 && s->tick != 0; k++) {
+		s->span[k].all = unpack_u32(c);
+		for (int i = 0; i < SIZES; i++) {
+			s->span[k].bytes[i] = unpack_u32(c);
+			s->span[k].n[i] = unpack_u32(c);
+		}
+	}
+}
+
+static void
 save_customer(const struct watch *w, struct buf *out)
 {
 	for (int i = 0; i < WATCH_RECENT; i++)
@@ -202,6 +228,7 @@ save_watch(const struct engine *e, const struct watch *w, struct buf *out)
 		pack_u(out, w->name[i].len);
 		buf_bytes(out, w->name[i].wire, w->name[i].len);
 	}
+	save_sizes(&w->sizes, out);
 	if (w->side == SIDE_CUSTOMER)
 		save_customer(w, out);
 	pack_u(out, w->life.state);
@@ -285,6 +312,7 @@ load_watch(const struct engine *e, struct watch *w, struct cursor *c)
 		w->peer[i].bytes = unpack_u(c);
 	}
 	load_names(e, w, c);
+	load_sizes(&w->sizes, tick, c);
 	if (w->side == SIDE_CUSTOMER)
 		load_customer(w, tick, c);
 	w->life.state = (uint8_t)unpack_max(c, LIFE_STATES - 1);

@@ -475,6 +475,7 @@ watch_take_as(struct watch *w, const struct pair *p, const struct cell *c, const
 		cell_add(&w->now, c);
 	if (p->one_flow > w->one_flow)
 		w->one_flow = p->one_flow;
+	size_counts_add(&w->sizes, &p->sizes, tick);
 	w->touched = tick;
 	if (p->sampling > w->sampling)
 		w->sampling = p->sampling;

@@ -115,6 +115,7 @@ struct watch {
 	uint32_t peers_tick;
 	struct watch_peer peer[WATCH_PEERS];
 	struct watch_name name[WATCH_NAMES];
+	struct size_counts sizes; /* of records with large answers */
 	struct names_figures names;
 	uint64_t recent[WATCH_RECENT]; /* of a customer: interface identifiers of the addresses that drew last, latest first; 0: none */
 	struct addr named;   /* the last of its addresses with an alert of its own, */

@@ -90,6 +90,7 @@ servers(struct gen *g, struct opts *o, struct town *t, uint64_t dns_micro)
 	uint64_t mailrate = opt_micro(o, "mailrate", "6"), authrate = opt_micro(o, "authrate", "20");
 	uint32_t authoritative = (uint32_t)opt_uint(o, "authoritative", 0), first = t->clients;
 	uint32_t validators6 = (uint32_t)opt_uint(o, "validators6", 0), mail6 = (uint32_t)opt_uint(o, "mail6", 0);
+	uint32_t office = (uint32_t)opt_uint(o, "office", 0);
 	uint64_t validrate = opt_micro(o, "validrate", "3");
 	struct addr a;
 
@@ -102,6 +103,12 @@ servers(struct gen *g, struct opts *o, struct town *t, uint64_t dns_micro)
 	for (uint32_t i = 0; i < validators; i++) {
 		a = host_server(&t->net, 44 + i);
 		process_start(g, t, resident(g, t, &a, 32768, 4096), validrate, act_validator);
+	}
+	/* an office behind one address: validators and mail servers, each with a cache of its own */
+	a = host_server(&t->net, 62);
+	for (uint32_t i = 0; i < office; i++) {
+		process_start(g, t, resident(g, t, &a, 1024, 4096), validrate, act_validator);
+		process_start(g, t, resident(g, t, &a, 1024, 1232), mailrate, act_mail);
 	}
 	/* racks in one /64: each has a cache of its own */
 	for (uint32_t i = 0; i < validators6 + mail6; i++) {

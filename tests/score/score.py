@@ -153,7 +153,7 @@ class Score:
         for x in labels:
             if x.kind in self.known and (x.kind not in allowed or name.startswith("pcap/")):
                 seen = first.get((x.kind, x.subject))
-                if (medium.flows or medium.sampling > 1) and x.subject in case.hidden:
+                if medium.sampling > 1 and x.subject in case.hidden:
                     self.hidden.append("%s on %s: %s %s: %s%s" % (name, medium.text, x.kind, x.subject, case.hidden[x.subject],
                                        "; named all the same" if seen else ""))
                     continue
@@ -315,7 +315,7 @@ def main():
     tell("false", score.false, 40)
     tell("later than the target", score.slow, 20)
     unseen = tell_unseen(score.unseen)
-    tell("not told apart by flow records and samples, out of scope", score.hidden, 20)
+    tell("not told apart by samples, out of scope", score.hidden, 20)
     tell("not scored", sorted(set(score.skipped)), 20)
     print("targets: recall 1, no false alert; volumetric (what the detector asks for, 10 to 2000 packets, seen within a second) on packets "
           "and sFlow: median %.1f s, max %.0f s; on flow records: active timeout + %.0f s" % (MEDIAN_S, MAX_S, FLOWS_S))
