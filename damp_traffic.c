@@ -299,6 +299,7 @@ command_why(int argc, char **argv)
 	char **rest = calloc((size_t)argc + 1, sizeof(*rest));
 	struct config c;
 	struct addr host;
+	struct prefix customer;
 	int n, status;
 
 	if (rest == NULL)
@@ -307,10 +308,12 @@ command_why(int argc, char **argv)
 		status = EXIT_USAGE;
 		if (n < 2)
 			complain("why needs a host and a file of packets or flow records: damp why 10.64.0.5 capture.pcap");
-		else if (addr_parse(rest[0], &host) < 0)
-			complain("'%s' is no IP address", rest[0]);
-		else
+		else if (addr_parse(rest[0], &host) == 0)
 			status = replay(&c, n - 1, rest + 1, &host);
+		else if (prefix_parse(rest[0], &customer) == 0 && !addr_is_v4(&customer.addr))
+			status = replay(&c, n - 1, rest + 1, &customer.addr);
+		else
+			complain("'%s' is no IP address, and no prefix of an IPv6 customer", rest[0]);
 	}
 	config_done(&c);
 	free(rest);

@@ -40,6 +40,18 @@ static const struct setting table[] = {
 	    "packets of large answers in one flow record, which need no names"},
 	{"record-share", "%", 0.2, 1, 0.5, "docs/calibration.md: a recursor with DNSSEC stays below 35 %", F(record_share),
 	    "large answers among all, where records or samples show no repeats; lower 99 % bound"},
+	{"same-size", "", 20, 1e6, 50, "docs/calibration.md: one real address drew 14 of one size in a minute", F(same_size),
+	    "large answers of one size in 5 to 10 minutes, where records show no names"},
+	{"size-share", "%", 0.3, 1, 0.5, "docs/calibration.md: behind one address ordinary ones reach 33 %", F(size_share),
+	    "and their share among all large ones, lower 99 % bound"},
+	{"customer-bits", "", 32, 128, 64, "RFC 6177 and RFC 7934: a customer has a /64 at least; 128: none", F(customer_bits),
+	    "length of the IPv6 prefix that one customer has (docs/calibration.md)"},
+	{"addresses", "", 4, 1000, 12, "docs/calibration.md", F(addresses),
+	    "new addresses of an IPv6 customer that drew large answers in the window"},
+	{"alone-share", "%", 0.1, 1, 0.5, "docs/calibration.md", F(alone_share),
+	    "large answers to such addresses of it that get nothing else, lower 99 % bound"},
+	{"return-share", "%", 0.01, 1, 0.2, "docs/calibration.md", F(return_share),
+	    "large answers to addresses of it that come back after four others"},
 	{"all-large", "%", 0.5, 1, 0.8, "docs/calibration.md: a recursor with DNSSEC stays below 35 %", F(all_large),
 	    "share of large answers, of at least 100 in 5 minutes, that needs no repeats"},
 };
@@ -54,6 +66,21 @@ struct need {
 	double answers, repeat; /* large answers; share of repeats among them */
 	uint32_t window_s;
 };
+
+/* Behind an address that many share: records that are the same to the byte.  Only of our own: at an authoritative server a
+ * stranger's recursor may ask for one key again and again. */
+static bool
+same_size(const struct judge_env *env, const struct watch *w, struct verdict *v)
+{
+	const struct abuser_settings *set = &env->settings->abuser;
+	uint32_t all, top = size_counts_top(&w->sizes, env->tick, &all);
+	struct interval part = wilson99(top, all);
+	struct signal *s = verdict_signal(v, "size_share", "Records of one size among those of large answers, at least 50", "names", "%",
+	    all > 0 ? (double)top / all : 0, part.low, part.high, set->size_share);
+
+	s->met = s->met && top >= set->same_size && env->networks_known && (w->flags & HOST_OURS) != 0;
+	return s->met;
+}
 
 static void
 judge_window(const struct judge_env *env, const struct watch *w, const struct cell *c, struct need wanted, struct verdict *v)
@@ -111,7 +138,7 @@ judge_window(const struct judge_env *env, const struct watch *w, const struct ce
 
 		/* where nobody said who is ours, a stranger's recursor may ask one server for large answers only */
 		records->met = records->met && seen >= (env->networks_known && (w->flags & HOST_OURS) != 0 ? 20 : 50);
-		told = flow->met || records->met;
+		told = flow->met || records->met || same_size(env, w, v);
 	}
 
 	bool lasts = c->ticks >= 3 || (w->counted && c->ticks == 2) || (c->ticks == 2 && watch_spread_s(w) >= SPREAD_S) || seen >= 10 * need;

@@ -98,6 +98,7 @@ static const struct evidence_info evidence[EVIDENCE_KEYS] = {
 	[EV_AMPLIFIED_SHARE] = {"amplified_share", 3},
 	[EV_USUAL_SHARE] = {"usual_share", 3},
 	[EV_FULL_IN] = {"full_in_s", 0},
+	[EV_ADDRESSES] = {"addresses", 0},
 };
 
 static int
@@ -165,6 +166,12 @@ alert_evidence(const struct alert *a, enum evidence_key k)
 		if (a->evidence[i].key == k)
 			return &a->evidence[i];
 	return NULL;
+}
+
+bool
+alert_of_customer(const struct alert *a)
+{
+	return a->role == ROLE_ABUSER && a->subject.type == SUBJECT_PREFIX && alert_evidence(a, EV_ADDRESSES) != NULL;
 }
 
 const char *

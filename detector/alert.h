@@ -55,6 +55,7 @@ enum evidence_key {
 	EV_DESTINATIONS, EV_LARGEST_SHARE, /* hosts of a prefix that are hit, and what the loudest takes */
 	EV_OFFENDERS, EV_OFFENDER_SHARE,   /* hosts that cause it, and their share of a link's load */
 	EV_LINK_LOAD, EV_DNS_SHARE, EV_AMPLIFIED_SHARE, EV_USUAL_SHARE, EV_FULL_IN,
+	EV_ADDRESSES, /* of one IPv6 customer, that drew answers */
 	EVIDENCE_KEYS
 };
 
@@ -78,7 +79,7 @@ struct signal {
 	bool met;
 };
 
-enum { ALERT_EVIDENCE = 24, ALERT_SIGNALS = 10, ALERT_PEERS = 8, ALERT_MESSAGE = 512, ALERT_NAME = 256 };
+enum { ALERT_EVIDENCE = 24, ALERT_SIGNALS = 12, ALERT_PEERS = 8, ALERT_MESSAGE = 512, ALERT_NAME = 256 };
 
 enum subject_type { SUBJECT_HOST, SUBJECT_PREFIX, SUBJECT_LINK, SUBJECT_ZONE };
 
@@ -152,6 +153,9 @@ const struct evidence_info *evidence_info(enum evidence_key k);
 void alert_evidence_add(struct alert *a, enum evidence_key k, double value, uint64_t sampled);
 /* The figure, or NULL when the alert has none of that key. */
 const struct evidence *alert_evidence(const struct alert *a, enum evidence_key k);
+
+/* Whether its subject is one IPv6 customer, who changes the address inside the prefix. */
+bool alert_of_customer(const struct alert *a);
 
 /* Text of an id: 16 lower-case hex digits. */
 enum { ALERT_ID_TEXT = 17 };

@@ -54,7 +54,7 @@ counts(const struct engine *e, const struct watch *w)
 		return false;
 	if (w->group != 0 && e->group[w->group - 1].kind == GROUP_MAIL)
 		return false;
-	if (loud(w))
+	if (loud(w) || customer_speaks(e, w))
 		return false;
 	s = w->service == SERVICE_DNS ? engine_find_server(e, &w->addr) : NULL;
 	return s == NULL || s->clients < 3;
@@ -93,6 +93,22 @@ areas_take(struct engine *e, const struct watch *w, const struct pair *p, const 
 	a = w->link != 0 && w->service == SERVICE_DNS ? area_get(e, &link, SIDE_LINK, SERVICE_DNS, w) : NULL;
 	if (a != NULL)
 		watch_take(a, p, peer, peer_hash, name, e->env.tick, e->env.begin_ns);
+}
+
+bool
+areas_cover(struct engine *e, const struct pair *p, const struct addr *peer, uint64_t peer_hash, const struct name_slot *name)
+{
+	const struct prefix prefix = area_prefix(&p->client);
+	struct watch *a;
+
+	if (addr_is_v4(&p->client) || !p->fresh || e->areas.used == 0)
+		return false;
+	a = watches_find(&e->areas, e->env.seed, &prefix.addr, SIDE_PREFIX, p->service);
+	if (a == NULL || a->life.alert == 0 || e->book.alert[a->life.alert - 1].alert.kind != KIND_CARPET_BOMBING ||
+	    watches_find(&e->watches, e->env.seed, &p->client, SIDE_CLIENT, p->service) != NULL)
+		return false;
+	watch_take(a, p, peer, peer_hash, name, e->env.tick, e->env.begin_ns);
+	return true;
 }
 
 enum { LOAD_WATCHED = 4 }; /* links below one part in so many of their capacity need no watch */
@@ -140,10 +156,12 @@ activity(const struct cell *c, uint8_t service)
 static bool
 worth_it(const struct engine *e, const struct watch *w)
 {
-	enum { LEAST = 16 }; /* answers: fewer than any sum that is judged */
+	enum { LEAST = 16, LEAST_OF_CUSTOMER = 5 }; /* answers: fewer than any sum that is judged */
 
 	if (w->life.alert != 0 || (w->side == SIDE_LINK && w->service == SERVICE_NONE))
 		return true;
+	if (w->side == SIDE_CUSTOMER)
+		return w->touched == e->env.tick && w->sum[WINDOW_LONG].large >= LEAST_OF_CUSTOMER;
 	return w->touched == e->env.tick && activity(&w->sum[WINDOW_LONG], w->service) >= LEAST;
 }
 
@@ -175,6 +193,33 @@ add_named(struct area_facts *f, const struct watch *w)
 	}
 }
 
+/* So many first bits two addresses share. */
+static unsigned int
+common_bits(const struct addr *a, const struct addr *b)
+{
+	unsigned int n = 0;
+
+	while (n < 128 && a->b[n / 8] == b->b[n / 8])
+		n += 8;
+	while (n > 0 && n < 128 && prefix_of(a, n + 1).addr.b[n / 8] == prefix_of(b, n + 1).addr.b[n / 8])
+		n++;
+	return n;
+}
+
+/* Where those are that did not ask. */
+static void
+add_place(struct area_facts *f, const struct watch *w)
+{
+	const struct cell c = watch_cell(w, SUM_LONG);
+	unsigned int shared = f->common > 0 ? common_bits(&f->one, &w->addr) : 128;
+
+	if (c.matched * 2.0 >= activity(&c, w->service))
+		return;
+	f->one = w->addr;
+	if (f->common == 0 || shared < f->common)
+		f->common = shared;
+}
+
 static void
 add_host(struct area_facts *f, const struct watch *w)
 {
@@ -187,6 +232,7 @@ add_host(struct area_facts *f, const struct watch *w)
 		f->hosts[k] += n > 0;
 		f->largest[k] = n > f->largest[k] ? n : f->largest[k];
 	}
+	add_place(f, w);
 	if (activity(longer, w->service) > 0)
 		add_top(f, w, activity(longer, w->service), w->service == SERVICE_DNS ? longer->large_bytes : longer->answer_bytes);
 }
@@ -237,7 +283,7 @@ areas_gather(struct engine *e)
 
 		*f = (struct area_facts){.most = most, .share = share};
 		f->made = worth_it(e, w);
-		any = any || f->made;
+		any = any || (f->made && w->side != SIDE_CUSTOMER);
 	}
 	for (uint32_t i = 0; any && i < e->watches.used; i++) {
 		const struct watch *w = &e->watches.pool[e->watches.order[i]];
@@ -255,6 +301,15 @@ areas_gather(struct engine *e)
 		if (f != NULL)
 			add_host(f, w);
 		f = w->life.alert != 0 ? facts_of(e, watches_find(&e->areas, e->env.seed, &link, SIDE_LINK, SERVICE_NONE)) : NULL;
+		if (f != NULL)
+			add_offender(f, w);
+	}
+	for (uint32_t i = 0; any && i < e->areas.used; i++) {
+		const struct watch *w = &e->areas.pool[e->areas.order[i]];
+		const struct addr link = link_addr(w->link);
+		struct area_facts *f = w->side == SIDE_CUSTOMER && w->link != 0 && w->life.alert != 0 ?
+		    facts_of(e, watches_find(&e->areas, e->env.seed, &link, SIDE_LINK, SERVICE_NONE)) : NULL;
+
 		if (f != NULL)
 			add_offender(f, w);
 	}
@@ -292,6 +347,9 @@ area_figures(struct alert *a, const struct watch *w, const struct judge_env *env
 
 	a->subject.type = w->side == SIDE_PREFIX ? SUBJECT_PREFIX : SUBJECT_LINK;
 	a->subject.prefix = w->side == SIDE_PREFIX ? area_prefix(&w->addr) : (struct prefix){w->addr, 128};
+	/* of an IPv6 prefix one customer's network alone may be hit: its neighbours are to stay reachable */
+	if (w->side == SIDE_PREFIX && !addr_is_v4(&w->addr) && a->role == ROLE_VICTIM && f->common >= CUSTOMER_V6_BITS)
+		a->subject.prefix = prefix_of(&f->one, CUSTOMER_V6_BITS);
 	if (w->side == SIDE_LINK)
 		memcpy(a->subject.name, a->link, sizeof(a->link));
 	if (a->kind == KIND_LINK_SATURATION) {

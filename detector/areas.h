@@ -10,6 +10,7 @@
 #ifndef DETECTOR_AREAS_H
 #define DETECTOR_AREAS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "detector/detector.h"
@@ -18,7 +19,7 @@
 
 struct engine;
 
-enum { AREA_V4_BITS = 120, AREA_V6_BITS = 48, AREA_ROTATE_S = 600 };
+enum { AREA_V4_BITS = 120, AREA_V6_BITS = 48, CUSTOMER_V6_BITS = 64, AREA_ROTATE_S = 600 };
 
 /* What the hosts of an area say together, made at the end of a tick for the areas that are worth it. */
 struct area_facts {
@@ -29,14 +30,20 @@ struct area_facts {
 	struct alert_peer top[ALERT_PEERS];
 	size_t top_n;
 	uint32_t most;                   /* hosts at once, the most since the alert opened, */
+	struct addr one;                 /* any of the hosts, */
+	unsigned int common;             /* and how many first bits all of them share; 0: there are none */
 	double share;                    /* and what part the loudest of them took then */
 	bool made;
+	bool speaks;                     /* of a customer: its alert opens now, see customer.h */
 	bool carpet;                     /* a carpet alert is open or opens now: it speaks for the hosts */
 };
 
 /* After the client's watch w took a pair, with the same arguments. */
 void areas_take(struct engine *e, const struct watch *w, const struct pair *p, const struct addr *peer, uint64_t peer_hash,
     const struct name_slot *name);
+/* A new IPv6 address of a prefix whose attack has been named needs no watch, or those who pick addresses at random would push out all
+ * others: the prefix takes the pair, and true is returned. */
+bool areas_cover(struct engine *e, const struct pair *p, const struct addr *peer, uint64_t peer_hash, const struct name_slot *name);
 /* Loads of the links up to the second that just passed; `lag_s`: records may still tell of so many seconds before. */
 void areas_links(struct engine *e, int64_t second, uint32_t lag_s);
 /* Before the areas are judged. */

@@ -180,4 +180,4 @@ static const struct detector link_abuse = {
 	.judge = judge_abuse,
 };
 
-const struct detector *const area_detectors[] = {&detector_carpet, &prefix_abuse, &link_abuse, &detector_link_load, NULL};
+const struct detector *const area_detectors[] = {&detector_carpet, &prefix_abuse, &link_abuse, &detector_link_load, &detector_customer, NULL};

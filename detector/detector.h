@@ -29,7 +29,7 @@ struct verdict {
 
 /* Settings: doubles, described by the detectors' tables. */
 struct abuser_settings {
-	double baf, matched_share, repeat_share, min_repeats, slow_repeats, slow_share, slow_sum, active_minutes, any_rate, large_share, name_share, all_large, flow_answers, record_share;
+	double baf, matched_share, repeat_share, min_repeats, slow_repeats, slow_share, slow_sum, active_minutes, any_rate, large_share, name_share, all_large, flow_answers, record_share, same_size, size_share, customer_bits, addresses, alone_share, return_share;
 };
 struct victim_settings {
 	double unmatched_share, min_answers, min_sources, repeat_share, record_share, flow_answers;
@@ -106,6 +106,7 @@ struct judge_env {
 	bool per_client;      /* a server that answers strangers by trade: judged by its loudest client */
 	const struct area_facts *facts; /* of a prefix or link, else NULL */
 	const struct link_load *load;   /* of a link, else NULL */
+	bool customer;        /* the host's IPv6 customer is named as a whole: it speaks for its addresses */
 	bool carpet;          /* the host's prefix is under an attack that has been named */
 	const struct watch *other_end; /* of a DNS client what it answers strangers, of a server what it draws; NULL: nothing */
 	uint32_t tick;
@@ -173,6 +174,6 @@ void anomaly_figures(struct alert *a, const struct watch *w);
 extern const struct detector detector_abuser, detector_victim, detector_reflector, detector_udp_victim,
     detector_udp_reflector, detector_fragment, detector_query_flood,
     detector_exporter, detector_nxdomain, detector_subdomain, detector_tunnel, detector_open_resolver,
-    detector_anomaly, detector_carpet, detector_link_load;
+    detector_anomaly, detector_carpet, detector_customer, detector_link_load;
 
 #endif

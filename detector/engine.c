@@ -149,8 +149,8 @@ make_tables(struct engine *e, const struct engine_config *c)
 	if (e->facts == NULL || e->server == NULL || e->server_touched == NULL || e->judged == NULL || e->queue == NULL)
 		return ERR_NOMEM;
 	if (watches_init(&e->watches, b.watches) < 0 || watches_init(&e->areas, b.areas) < 0 || book_init(&e->book) < 0 ||
-	    ledger_init(&e->ledger, c->seed) < 0 || drawn_init(&e->drawn, c->seed) < 0 || baselines_init(&e->baselines, c->seed) < 0 ||
-	    asked_init(&e->asked, (e->env.names & NAMES_ZONES) != 0) < 0)
+	    ledger_init(&e->ledger, c->seed) < 0 || drawn_init(&e->drawn, c->seed) < 0 || customers_init(&e->customers) < 0 ||
+	    baselines_init(&e->baselines, c->seed) < 0 || asked_init(&e->asked, (e->env.names & NAMES_ZONES) != 0) < 0)
 		return ERR_NOMEM;
 	e->book.ledger = &e->ledger;
 	e->env.answering = e->asked.answering;
@@ -206,6 +206,9 @@ engine_new(const struct engine_config *c, const struct engine_sink *sink, char *
 		e->why = *c->why;
 	for (size_t i = 0; detectors[i] != NULL && i < WHY_ROWS; i++)
 		e->why_row[e->why_n++] = (struct engine_why){.detector = detectors[i], .off = !detect_enabled(c->settings, detectors[i]->kind)};
+	if (e->why_n < WHY_ROWS)
+		e->why_row[e->why_n++] = (struct engine_why){.detector = &detector_customer,
+			.off = !detect_enabled(c->settings, detector_customer.kind)};
 	if (make_places(e, c) < 0 || make_groups(e, c) < 0 || make_links(e, c) < 0 || make_tables(e, c) < 0) {
 		snprintf(why, why_size, "out of memory: the tables take %zu bytes",
 		    budget_split(c->memory_bytes, c->links_n).table_bytes);
@@ -236,6 +239,7 @@ engine_free(struct engine *e)
 	book_done(&e->book);
 	ledger_done(&e->ledger);
 	drawn_done(&e->drawn);
+	customers_done(&e->customers);
 	baselines_done(&e->baselines);
 	asked_done(&e->asked);
 	for (size_t i = 0; i < e->words_n; i++)

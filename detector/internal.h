@@ -8,6 +8,7 @@
 #include "detector/baseline.h"
 #include "detector/budget.h"
 #include "detector/cover.h"
+#include "detector/customer.h"
 #include "detector/engine.h"
 #include "detector/ledger.h"
 #include "detector/life.h"
@@ -48,6 +49,7 @@ struct server {
 struct judged {
 	struct watch *watch;
 	const struct detector *detector;
+	struct watch *host;  /* whose verdict as an abuser names the customer in `watch`; NULL: its own counts */
 };
 
 struct engine {
@@ -97,6 +99,7 @@ struct engine {
 	struct ledger ledger;
 	struct asked_memory asked;
 	struct drawn drawn;
+	struct customers customers;
 	struct baselines baselines;
 	bool report_records;        /* records came lately: rates are known in minutes only */
 	char *words[WORDS];         /* texts of restored alerts, which are static elsewhere */

@@ -72,14 +72,14 @@ row_for(struct ledger *l, const struct addr *a, int64_t now_s)
 		l->evicted++;
 	else
 		l->n++;
-	*best = (struct ledger_row){.addr = *a, .used = true};
+	*best = (struct ledger_row){.addr = *a, .used = true, .bits = 128};
 	return best;
 }
 
 static bool
 counts(const struct alert *a)
 {
-	return a->subject.type == SUBJECT_HOST && a->kind <= KIND_UDP_AMPLIFICATION_REFLECTOR;
+	return (a->subject.type == SUBJECT_HOST || alert_of_customer(a)) && a->kind <= KIND_UDP_AMPLIFICATION_REFLECTOR;
 }
 
 /* How many units (hours, days) of [from, to] lie behind the last one that was counted. */
@@ -114,6 +114,7 @@ ledger_add(struct ledger *l, const struct alert *a, const struct ledger_gain *g)
 	r->queries += g->queries;
 	r->bytes += g->bytes;
 	r->alerts += g->opened;
+	r->bits = a->subject.prefix.bits;
 	r->role = (uint8_t)a->role;
 	r->kind = (uint8_t)a->kind;
 	return r;
@@ -176,6 +177,7 @@ ledger_save(const struct ledger *l, int64_t now_s, struct buf *out)
 		const struct ledger_row *r = list[i];
 
 		pack_addr(out, &r->addr);
+		pack_u(out, r->bits);
 		pack_u(out, r->role);
 		pack_u(out, r->kind);
 		pack_u(out, r->alerts);
@@ -198,6 +200,7 @@ ledger_load(struct ledger *l, struct cursor *c)
 	for (uint64_t i = 0; i < n && !c->bad; i++) {
 		struct ledger_row r = {.used = true, .addr = unpack_addr(c)};
 
+		r.bits = (uint8_t)unpack_max(c, 128);
 		r.role = (uint8_t)unpack_max(c, ALERT_ROLES - 1);
 		r.kind = (uint8_t)unpack_max(c, ALERT_KINDS - 1);
 		r.alerts = unpack_u32(c);

@@ -1,7 +1,7 @@
 /* The ledger of those who come again: who was subject of amplification alerts, since when, on how many days, and what
  * it cost.
  *
- * One row a host, fed with what each alert line adds to the one before.  A bounded table: a full bucket of eight gives up
+ * One row a host (of IPv6 a customer, once the prefix was named), fed with what each alert line adds to the one before.  A bounded table: a full bucket of eight gives up
  * the row that is worth least, which is counted.  A row's worth is its queries (answers, where no queries were seen), halved
  * for every week since it was last active; after LEDGER_FORGET_DAYS without anything it is forgotten.
  *
@@ -24,6 +24,7 @@ enum { LEDGER_ROWS = 1 << 16, LEDGER_WAYS = 8, LEDGER_FORGET_DAYS = 365 };
 struct ledger_row {
 	struct addr addr;
 	bool used;
+	uint8_t bits;                /* 128; of an IPv6 customer, who may have any address of the prefix, fewer */
 	uint8_t role;                /* enum alert_role of its latest alert */
 	uint8_t kind;                /* enum alert_kind of it */
 	uint32_t alerts, days, hours; /* opened; days and hours with activity */

@@ -194,7 +194,7 @@ incident_topic(struct incident *i, const struct alert *a)
 	/* clients of a zone and strangers at an open resolver are many, and what a prefix or a link draws comes from many: none of
 	 * them is the way it went */
 	i->has_through = a->peers_n > 0 && a->role != ROLE_ZONE && a->kind != KIND_OPEN_RESOLVER && a->kind != KIND_LINK_SATURATION &&
-	    !(a->role == ROLE_ABUSER && a->subject.type != SUBJECT_HOST);
+	    !(a->role == ROLE_ABUSER && a->subject.type != SUBJECT_HOST && !alert_of_customer(a));
 	if (i->has_through)
 		i->through = a->peers[0].addr;
 }

@@ -5,6 +5,7 @@
 
 #include "base/timefmt.h"
 #include "detector/areas.h"
+#include "detector/customer.h"
 #include "detector/life.h"
 
 /* "266 kbit/s": decimal, three digits. */
@@ -256,27 +257,32 @@ area_sentence(struct alert *a, const char *question, const char *rate)
 static void
 sentence(struct alert *a, const struct watch *w, const struct verdict *v)
 {
-	char who[ADDR_TEXT], peer[ADDR_TEXT] = "", rate[32], ordinary[32], question[160], behind[96] = "";
+	char who[PREFIX_TEXT], peer[ADDR_TEXT] = "", rate[32], ordinary[32], question[160], behind[96] = "", addresses[64] = "";
 	const char *note = v->note != NULL ? v->note : "";
 	double bps = value(a, EV_BPS);
 
-	addr_text(&a->subject.prefix.addr, who);
+	if (a->subject.type == SUBJECT_PREFIX)
+		prefix_text(&a->subject.prefix, who);
+	else
+		addr_text(&a->subject.prefix.addr, who);
+	if (alert_of_customer(a))
+		snprintf(addresses, sizeof(addresses), ", changing its address (%.0f so far)", value(a, EV_ADDRESSES));
 	if (a->peers_n > 0)
 		addr_text(&a->peers[0].addr, peer);
 	rate_text(bps, rate);
 	question_text(a, w->records, question, sizeof(question));
 	if (a->link[0] != '\0')
 		snprintf(behind, sizeof(behind), " on link %s", a->link);
-	if (a->subject.type != SUBJECT_HOST) {
+	if (a->subject.type != SUBJECT_HOST && !alert_of_customer(a)) {
 		area_sentence(a, question, rate);
 		return;
 	}
 	switch (a->kind) {
 	case KIND_DNS_AMPLIFICATION_ABUSER:
 		snprintf(a->message, sizeof(a->message),
-		    "%s draws amplified DNS answers through %s: asks %s %.1f times a second, %.0f bytes of query bring "
+		    "%s draws amplified DNS answers through %s%s: asks %s %.1f times a second, %.0f bytes of query bring "
 		    "%.0f bytes of answer (%.2fx, at IP level), %s towards it%s; its own queries explain %.0f %% of them",
-		    who, peer, question, value(a, EV_QPS),
+		    who, peer, addresses, question, value(a, EV_QPS),
 		    value(a, EV_QUERY_PACKETS) > 0 ? value(a, EV_QUERY_BYTES) / value(a, EV_QUERY_PACKETS) : 0,
 		    value(a, EV_RESPONSES) > 0 ? value(a, EV_RESPONSE_BYTES) / value(a, EV_RESPONSES) : 0, value(a, EV_BAF),
 		    rate, behind, 100 * value(a, EV_MATCHED_SHARE));
@@ -340,6 +346,8 @@ alert_describe(struct alert *a, const struct watch *w, const struct verdict *v, 
 	enum watch_sum which = v->window_s > watch_window_s[WINDOW_LONG] ? SUM_TOTAL :
 	    v->window_s == watch_window_s[WINDOW_LONG] ? SUM_LONG : SUM_SHORT;
 
+	const struct prefix named = a->subject.prefix;
+
 	a->subject.type = SUBJECT_HOST;
 	a->subject.prefix = (struct prefix){w->addr, 128};
 	if (w->service == SERVICE_ZONE) {
@@ -372,10 +380,14 @@ alert_describe(struct alert *a, const struct watch *w, const struct verdict *v, 
 	top_peers(a, w);
 	names(a, w);
 	/* the traffic an alert names runs from source to destination: queries of an abuser, answers to a victim */
-	if (w->side >= SIDE_PREFIX) {
+	if (w->side == SIDE_CUSTOMER) {
+		customer_figures(a, w, env);
+	} else if (w->side >= SIDE_PREFIX) {
 		a->has_source = a->role == ROLE_VICTIM && a->peers_n > 0; /* the other end is no single host */
 		a->source = a->peers[0].addr;
 		area_figures(a, w, env);
+		if (a->incident != 0)
+			a->subject.prefix = named; /* as it was opened */
 	} else if (a->role == ROLE_ZONE) {
 		a->has_source = a->peers_n > 0; /* of many clients the loudest; the zone is no address */
 		a->source = a->peers[0].addr;

@@ -214,6 +214,8 @@ large_answer(struct shard *s, const struct shard_env *env, const struct flow *f,
 	if ((f->flags & FLOW_RECORD) != 0) {
 		if (n / f->sampling > p->one_flow)
 			p->one_flow = n / f->sampling;
+		if (f->sampling <= 1)
+			size_vote_add(&p->sizes, f->bytes, f->packets);
 		return;
 	}
 	if (v == NULL) {
@@ -230,6 +232,7 @@ large_answer(struct shard *s, const struct shard_env *env, const struct flow *f,
 	}
 	if (name != 0) {
 		struct dns_records r;
+		uint32_t before = p->name;
 
 		dns_view_records(v, &r);
 		if (r.min_ttl != UINT32_MAX)
@@ -237,6 +240,9 @@ large_answer(struct shard *s, const struct shard_env *env, const struct flow *f,
 		if (held_again(s, mix(k->dst, name + v->qtype), env->tick, ttl, p->drawn > 0))
 			p->repeat += n;
 		p->name = name_keep(s, v, name, env->tick);
+		p->mixed = p->mixed || (before != 0 && before != p->name);
+		if (p->name != 0)
+			s->name[p->name - 1].ttl = (uint16_t)ttl;
 		if (common_type(v->qtype))
 			s->watch_common = true;
 	}

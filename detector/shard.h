@@ -21,6 +21,7 @@
 #include "base/prefixmap.h"
 #include "collector/flow.h"
 #include "collector/fragment.h"
+#include "detector/answer_size.h"
 #include "detector/asked.h"
 #include "detector/bucket.h"
 #include "detector/names.h"
@@ -85,12 +86,14 @@ struct pair {
 	uint32_t later_packets;
 	uint32_t large_size;         /* sum of the large answers' DNS sizes */
 	uint32_t large_query_bytes;  /* of the queries that explain them, IP level */
+	struct size_vote sizes;      /* of records */
 	uint32_t recursed;           /* answers to recursive questions by a server that is not authoritative */
 	uint8_t service;
 	uint8_t crowd;               /* enum pair_crowd */
 	uint8_t drawn;               /* its slot's, before this tick */
 	uint8_t last_at;             /* its latest such answer: 1/256 s into the tick */
 	bool fresh;                  /* the pair entered the table in this tick */
+	bool mixed;                  /* its large answers of this tick are to several questions */
 	bool owned;                  /* fragments of records, found to belong to this service */
 	bool whole;                  /* fragments of records, the first ones among them: see flow_whole_fragments */
 	bool counted;                /* records or samples: answers are matched by number, not one by one */
@@ -106,6 +109,7 @@ struct name_slot {
 	uint64_t hash;
 	uint32_t tick;
 	uint16_t qtype;
+	uint16_t ttl;    /* for which the latest answer may be held, s */
 	uint8_t len;
 	uint8_t wire[DNS_NAME_WIRE];
 };

@@ -11,7 +11,7 @@
 #include "base/timefmt.h"
 #include "detector/state_inner.h"
 
-static const uint8_t magic[8] = {'d', 'a', 'm', 'p', 's', 't', 'a', 1};
+static const uint8_t magic[8] = {'d', 'a', 'm', 'p', 's', 't', 'a', 2};
 enum { CHECKSUM = 8, TICK_MAX = INT32_MAX };
 
 /* --- time ------------------------------------------------------------------------------------------------ */
@@ -212,6 +212,7 @@ forget(struct engine *e, const struct engine *before)
 	e->book.alerts_n = e->book.incidents_n = 0;
 	ledger_clear(&e->ledger);
 	drawn_clear(&e->drawn);
+	customers_clear(&e->customers);
 	baselines_clear(&e->baselines);
 	memset(e->server, 0, SERVERS * sizeof(*e->server));
 	e->server_touched_n = 0;

@@ -210,6 +210,7 @@ short_save(const struct engine *e, struct buf *out)
 	pack_fixed(out, fingerprint(e));
 	pack_u(out, e->shard[0].pair_buckets);
 	pack_u(out, e->shard[0].fragments.sets);
+	customers_save(&e->customers, out);
 	for (int i = 0; i < SHARDS; i++) {
 		save_queries(&e->shard[i], out);
 		save_names(&e->shard[i], out);
@@ -229,6 +230,7 @@ short_load(struct engine *e, struct cursor *c)
 		cursor_skip(c, cursor_left(c));
 		return;
 	}
+	customers_load(&e->customers, c);
 	for (int i = 0; i < SHARDS && !c->bad; i++) {
 		load_queries(&e->shard[i], c);
 		load_names(&e->shard[i], e->env.tick, c);

@@ -14,7 +14,7 @@ static const struct {
 	size_t at, size;
 } members[] = {
 	M(queries), M(any_queries), M(answers), M(answer_packets), M(large), M(matched), M(repeat), M(later_packets), M(ticks),
-	M(peers), M(query_bytes), M(answer_bytes), M(large_bytes), M(large_size), M(large_query_bytes), M(later_bytes),
+	M(amid), M(back), M(fresh), M(query_bytes), M(answer_bytes), M(large_bytes), M(large_size), M(large_query_bytes), M(later_bytes),
 };
 enum { MEMBERS = sizeof(members) / sizeof(members[0]) };
 
@@ -135,6 +135,50 @@ load_figures(struct names_figures *n, uint32_t tick, struct cursor *c)
 /* --- a watch ------------------------------------------------------------------------------------------------ */
 
 static void
+save_sizes(const struct size_counts *s, struct buf *out)
+{
+	pack_u(out, s->tick);
+	for (int k = 0; k < 2 && s->tick != 0; k++) {
+		pack_u(out, s->span[k].all);
+		for (int i = 0; i < SIZES; i++) {
+			pack_u(out, s->span[k].bytes[i]);
+			pack_u(out, s->span[k].n[i]);
+		}
+	}
+}
+
+static void
+load_sizes(struct size_counts *s, uint32_t tick, struct cursor *c)
+{
+	s->tick = (uint32_t)unpack_max(c, tick);
+	for (int k = 0; k < 2 && s->tick != 0; k++) {
+		s->span[k].all = unpack_u32(c);
+		for (int i = 0; i < SIZES; i++) {
+			s->span[k].bytes[i] = unpack_u32(c);
+			s->span[k].n[i] = unpack_u32(c);
+		}
+	}
+}
+
+static void
+save_customer(const struct watch *w, struct buf *out)
+{
+	for (int i = 0; i < WATCH_RECENT; i++)
+		pack_u(out, w->recent[i]);
+	pack_addr(out, &w->named);
+	pack_u(out, w->named_tick);
+}
+
+static void
+load_customer(struct watch *w, uint32_t tick, struct cursor *c)
+{
+	for (int i = 0; i < WATCH_RECENT; i++)
+		w->recent[i] = unpack_u(c);
+	w->named = unpack_addr(c);
+	w->named_tick = (uint32_t)unpack_max(c, tick);
+}
+
+static void
 save_watch(const struct engine *e, const struct watch *w, struct buf *out)
 {
 	pack_addr(out, &w->addr);
@@ -185,6 +229,9 @@ save_watch(const struct engine *e, const struct watch *w, struct buf *out)
 		pack_u(out, w->name[i].len);
 		buf_bytes(out, w->name[i].wire, w->name[i].len);
 	}
+	save_sizes(&w->sizes, out);
+	if (w->side == SIDE_CUSTOMER)
+		save_customer(w, out);
 	pack_u(out, w->life.state);
 	pack_u(out, w->life.since);
 	/* the book is saved in the order of its slots: an alert's number is that of its slot among those saved */
@@ -266,6 +313,9 @@ load_watch(const struct engine *e, struct watch *w, struct cursor *c)
 		w->peer[i].bytes = unpack_u(c);
 	}
 	load_names(e, w, c);
+	load_sizes(&w->sizes, tick, c);
+	if (w->side == SIDE_CUSTOMER)
+		load_customer(w, tick, c);
 	w->life.state = (uint8_t)unpack_max(c, LIFE_STATES - 1);
 	w->life.since = (uint32_t)unpack_max(c, tick);
 	w->life.alert = (uint32_t)unpack_max(c, e->book.alerts_n);
@@ -289,8 +339,17 @@ fits(struct engine *e, const struct watch *w)
 	if (w->life.state == LIFE_IDLE || !ba->open || ba->watched)
 		return false;
 	/* zones and links have no address */
-	if (ba->alert.subject.type <= SUBJECT_PREFIX && !addr_equal(&ba->alert.subject.prefix.addr, &w->addr))
+	if (ba->alert.subject.type == SUBJECT_HOST && !addr_equal(&ba->alert.subject.prefix.addr, &w->addr))
 		return false;
+	if (ba->alert.subject.type == SUBJECT_PREFIX && w->side == SIDE_PREFIX) {
+		/* a carpet's may be a part of the area */
+		const struct prefix around = area_prefix(&ba->alert.subject.prefix.addr);
+
+		if (!addr_equal(&around.addr, &w->addr))
+			return false;
+	} else if (ba->alert.subject.type == SUBJECT_PREFIX && !addr_equal(&ba->alert.subject.prefix.addr, &w->addr)) {
+		return false;
+	}
 	ba->watched = true;
 	return true;
 }
@@ -389,7 +448,7 @@ void
 state_watches_load(struct engine *e, struct cursor *c)
 {
 	load_pool(e, &e->watches, SIDE_CLIENT, SIDE_SERVER, c);
-	load_pool(e, &e->areas, SIDE_PREFIX, SIDE_LINK, c);
+	load_pool(e, &e->areas, SIDE_PREFIX, SIDE_CUSTOMER, c);
 	if (!c->bad)
 		orphans(e);
 }

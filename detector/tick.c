@@ -196,16 +196,34 @@ take_besides(struct engine *e, const struct pair *p)
 	struct watch *w = p->crowd == CROWD_OF_CLIENTS || e->watches.used == 0 ? NULL :
 	    watches_find(&e->watches, e->env.seed, &p->client, SIDE_CLIENT, p->service);
 
-	if (w == NULL)
+	if (w == NULL) {
+		customers_besides(e, NULL, p);
 		return;
+	}
 	watch_take(w, p, p->crowd == CROWD_OF_SERVERS ? NULL : &p->server, 0, NULL, e->env.tick, e->env.begin_ns);
 	areas_take(e, w, p, p->crowd == CROWD_OF_SERVERS ? NULL : &p->server, 0, NULL);
+	customers_besides(e, w, p);
 }
 
 static bool
 asked_about(const struct engine *e, const struct pair *p)
 {
 	return e->why_on && (addr_equal(&p->client, &e->why) || addr_equal(&p->server, &e->why));
+}
+
+/* New addresses of an IPv6 prefix that is named already count for it, and take no room of their own. */
+static bool
+covered(struct engine *e, const struct pair *p, const struct addr *peer, const struct name_slot *name)
+{
+	uint64_t hash = addr_hash(e->drawn.salt, peer != NULL ? peer : &p->client);
+
+	if (addr_is_v4(&p->client))
+		return false;
+	if (customers_cover(e, p)) {
+		customers_take(e, NULL, p, peer, hash, name);
+		return true;
+	}
+	return areas_cover(e, p, peer, hash, name);
 }
 
 static void
@@ -244,6 +262,8 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 		return;
 	if (p->name != 0)
 		drawn_take(&e->drawn, p, &s->name[p->name - 1], time_seconds(e->env.begin_ns));
+	if (side == SIDE_CLIENT && covered(e, p, peer, p->name != 0 ? &s->name[p->name - 1] : NULL))
+		return;
 	w = watches_admit(&e->watches, e->env.seed, a, side, p->service, e->env.tick, p->drawn,
 	    (p->service == SERVICE_DNS ? p->large : p->answers) > 1);
 	if (w == NULL)
@@ -255,6 +275,8 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 	watch_take(w, p, peer, addr_hash(e->drawn.salt, peer != NULL ? peer : a),
 	    p->name != 0 ? &s->name[p->name - 1] : NULL, e->env.tick, e->env.begin_ns);
 	areas_take(e, w, p, peer, addr_hash(e->env.seed, peer != NULL ? peer : a), p->name != 0 ? &s->name[p->name - 1] : NULL);
+	if (side == SIDE_CLIENT && !addr_is_v4(a))
+		customers_take(e, w, p, peer, addr_hash(e->drawn.salt, peer != NULL ? peer : a), p->name != 0 ? &s->name[p->name - 1] : NULL);
 }
 
 enum { FRAGMENTS_OF_ANSWER = 6 }; /* at most, a DNS message being 8 KiB in practice */
@@ -417,6 +439,10 @@ verdict_of(const struct detector *d, const struct judge_env *env, const struct w
 		v.heat = HEAT_COLD;
 		v.note = "part of an attack on its whole prefix, which has an alert of its own";
 	}
+	if (env->customer && w->life.alert == 0 && v.role == ROLE_ABUSER) {
+		v.heat = HEAT_COLD;
+		v.note = "an address of an IPv6 customer that has an alert as a whole";
+	}
 	return v;
 }
 
@@ -438,7 +464,7 @@ judge(struct engine *e, const struct judge_env *env, const struct detector *cons
 		if (why)
 			keep_why(e, d, &v);
 		if (!found && (kind >= 0 ? (int)d->kind == kind : v.heat == HEAT_HOT)) {
-			*out = (struct judged){w, d};
+			*out = (struct judged){w, d, NULL};
 			found = true;
 		}
 	}
@@ -504,8 +530,11 @@ judge_env_of(const struct engine *e, const struct judge_env *all, const struct w
 	if (w->side >= SIDE_PREFIX) {
 		env.facts = &e->facts[w - e->areas.pool];
 		env.load = w->side == SIDE_LINK ? &e->link_load[w->link - 1] : NULL;
+		if (w->side == SIDE_CUSTOMER && w->group != 0)
+			env.settings = &e->group[w->group - 1].settings;
 		return env;
 	}
+	env.customer = customer_speaks(e, w);
 	const struct watch *prefix = areas_prefix_of(e, w);
 
 	env.carpet = prefix != NULL && e->facts[prefix - e->areas.pool].carpet;
@@ -540,9 +569,33 @@ judge_areas(struct engine *e, const struct judge_env *all)
 		if (!f->made || !judge(e, &env, area_detectors, w, &e->judged[n]))
 			continue;
 		f->carpet = e->judged[n].detector == &detector_carpet;
+		f->speaks = e->judged[n].detector == &detector_customer && verdict_of(&detector_customer, &env, w).heat == HEAT_HOT;
 		n++;
 	}
 	return n;
+}
+
+/* A host about to be named may be the next address of a customer whose last one was: then that one is named. */
+static void
+to_customer(struct engine *e, struct judged *j)
+{
+	struct watch *x = j->watch->life.alert == 0 && j->detector == &detector_abuser ? customer_instead(e, j->watch) : NULL;
+
+	if (x == NULL)
+		return;
+	e->facts[x - e->areas.pool].speaks = true;
+	*j = (struct judged){x, &detector_customer, j->watch};
+}
+
+static struct verdict
+verdict_again(const struct engine *e, const struct judge_env *all, const struct judged *j)
+{
+	struct judge_env env = judge_env_of(e, all, j->host != NULL ? j->host : j->watch);
+
+	if (j->host == NULL)
+		return verdict_of(j->detector, &env, j->watch);
+	env.customer = false; /* the customer is about to speak for it, by what it says */
+	return verdict_of(&detector_abuser, &env, j->host);
 }
 
 static void
@@ -561,17 +614,19 @@ judge_all(struct engine *e)
 		if (w->touched != e->env.tick && w->life.alert == 0 && !watch_in_grace(w, e->env.tick))
 			continue;
 		env = judge_env_of(e, &all, w);
-		n += judge(e, &env, detectors, w, &e->judged[n]);
+		if (judge(e, &env, detectors, w, &e->judged[n]))
+			to_customer(e, &e->judged[n++]);
 	}
 	if (n > 1)
 		qsort(e->judged, n, sizeof(*e->judged), by_address);
 	for (size_t i = 0; i < n; i++) {
 		const struct judged *j = &e->judged[i];
-		struct verdict v;
+		const struct verdict v = verdict_again(e, &all, j);
 
 		env = judge_env_of(e, &all, j->watch);
-		v = verdict_of(j->detector, &env, j->watch);
 		life_step(&e->book, &life, j->watch, j->detector, &v);
+		if (j->detector == &detector_abuser && j->watch->life.alert != 0 && !addr_is_v4(&j->watch->addr))
+			customer_host_named(e, j->watch);
 	}
 	life_storm(&e->book, &life);
 	emit_queue(e);
@@ -595,7 +650,7 @@ drop_quiet(struct engine *e)
 
 		if (w->life.alert == 0 && e->env.tick - w->touched > W60 * 60)
 			watches_free(&e->areas, w);
-		else if (w->life.alert == 0 && e->env.tick % AREA_ROTATE_S == 0)
+		else if (w->life.alert == 0 && e->env.tick % (w->side == SIDE_CUSTOMER ? W60 * 60 : AREA_ROTATE_S) == 0)
 			watch_forget_episode(w);
 	}
 }

@@ -252,6 +252,43 @@ by_addr(const void *a, const void *b)
 	return addr_cmp(a, b);
 }
 
+enum { LENGTHS = 4 };
+
+/* Whose queries are the attack: addresses and, of IPv6, customers' prefixes of some few lengths. */
+struct offenders {
+	struct addr *addr; /* sorted */
+	size_t n;
+	unsigned int bits[LENGTHS];
+	size_t lengths;
+};
+
+static void
+offenders_add(struct offenders *o, const struct alert *a)
+{
+	size_t i = 0;
+
+	o->addr[o->n++] = a->subject.prefix.addr;
+	if (!alert_of_customer(a))
+		return;
+	while (i < o->lengths && o->bits[i] != a->subject.prefix.bits)
+		i++;
+	if (i == o->lengths && i < LENGTHS)
+		o->bits[o->lengths++] = a->subject.prefix.bits;
+}
+
+static bool
+offenders_hold(const struct offenders *o, const struct addr *client)
+{
+	bool held = o->n > 0 && bsearch(client, o->addr, o->n, sizeof(*client), by_addr) != NULL;
+
+	for (size_t i = 0; i < o->lengths && !held && !addr_is_v4(client); i++) {
+		const struct addr prefix = prefix_of(client, o->bits[i]).addr;
+
+		held = bsearch(&prefix, o->addr, o->n, sizeof(prefix), by_addr) != NULL;
+	}
+	return held;
+}
+
 /* On its way to an alert: most of its large answers were asked for again while it held them.  Its queries are
  * not what a rule should spare. */
 static bool
@@ -264,32 +301,31 @@ suspect(const struct engine *e, const struct addr *client)
 
 /* Whose matching queries are the attack: those who are named for asking, and of reflectors the addresses that are forged.  What a
  * forwarder asks for strangers is as much the attack as what they ask it. */
-static size_t
-culprits(const struct engine *e, struct addr *out)
+static void
+culprits(const struct engine *e, struct offenders *out)
 {
-	size_t n = 0;
-
-	for (uint32_t i = 0; out != NULL && i < e->book.alerts_n; i++) {
+	for (uint32_t i = 0; i < e->book.alerts_n; i++) {
 		const struct alert *a = &e->book.alert[i].alert;
 		bool reflects = a->kind == KIND_DNS_AMPLIFICATION_REFLECTOR;
 
 		if (!e->book.alert[i].used || !(reflects || a->kind == KIND_DNS_AMPLIFICATION_ABUSER))
 			continue;
-		out[n++] = a->subject.prefix.addr;
+		offenders_add(out, a);
 		for (size_t k = 0; reflects && k < a->peers_n; k++)
-			out[n++] = a->peers[k].addr;
+			out->addr[out->n++] = a->peers[k].addr;
 	}
-	if (n > 1)
-		qsort(out, n, sizeof(*out), by_addr);
-	return n;
+	if (out->n > 1)
+		qsort(out->addr, out->n, sizeof(*out->addr), by_addr);
 }
 
 size_t
 engine_query_log(const struct engine *e, struct logged_query *out, size_t max)
 {
-	struct addr *list = calloc((size_t)e->book.alerts_n * (1 + ALERT_PEERS) + 1, sizeof(*list));
-	size_t n = 0, listed = culprits(e, list);
+	struct offenders named = {.addr = calloc((size_t)e->book.alerts_n * (1 + ALERT_PEERS) + 1, sizeof(*named.addr))};
+	size_t n = 0;
 
+	if (named.addr != NULL)
+		culprits(e, &named);
 	for (int s = 0; s < SHARDS; s++) {
 		const struct shard *shard = &e->shard[s];
 
@@ -298,9 +334,8 @@ engine_query_log(const struct engine *e, struct logged_query *out, size_t max)
 	}
 	qsort(out, n, sizeof(*out), by_time);
 	for (size_t i = 0; i < n; i++)
-		out[i].offender = (listed > 0 && bsearch(&out[i].client, list, listed, sizeof(*list), by_addr) != NULL) ||
-		    suspect(e, &out[i].client);
-	free(list);
+		out[i].offender = offenders_hold(&named, &out[i].client) || suspect(e, &out[i].client);
+	free(named.addr);
 	return n;
 }
 
@@ -319,6 +354,8 @@ engine_why(const struct engine *e, const struct engine_why **out, struct talker 
 
 	*out = e->why_row;
 	*seen = h != NULL;
+	for (size_t i = 0; i < e->why_n && !*seen; i++)
+		*seen = e->why_row[i].judged; /* a prefix */
 	*host = h != NULL ? of_host(h) : (struct talker){.addr = e->why};
 	fill(e, host);
 	return e->why_n;
@@ -333,7 +370,7 @@ engine_offenders(const struct engine *e, struct offender *out, size_t max)
 	size_t n = row != NULL ? ledger_list(&e->ledger, e->env.begin_ns / 1000000000, row, max) : 0;
 
 	for (size_t i = 0; i < n; i++)
-		out[i] = (struct offender){.addr = row[i]->addr, .role = (enum alert_role)row[i]->role, .kind = (enum alert_kind)row[i]->kind,
+		out[i] = (struct offender){.addr = row[i]->addr, .bits = row[i]->bits, .role = (enum alert_role)row[i]->role, .kind = (enum alert_kind)row[i]->kind,
 			.alerts = row[i]->alerts, .days = row[i]->days, .hours = row[i]->hours, .first_s = row[i]->first_s,
 			.last_s = row[i]->last_s, .queries = row[i]->queries, .bytes = row[i]->bytes};
 	free(row);

@@ -68,6 +68,7 @@ struct incident {
 /* A host that was in amplification, on how many days, and what it cost; see ledger.h. */
 struct offender {
 	struct addr addr;
+	uint8_t bits;            /* 128; of an IPv6 customer the length of the prefix */
 	enum alert_role role;    /* of its latest alert */
 	enum alert_kind kind;
 	uint32_t alerts, days, hours; /* opened; with activity, UTC */

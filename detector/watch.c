@@ -19,7 +19,9 @@ cell_add(struct cell *s, const struct cell *x)
 	s->repeat += x->repeat;
 	s->later_packets += x->later_packets;
 	s->ticks += x->ticks;
-	s->peers += x->peers;
+	s->amid += x->amid;
+	s->back += x->back;
+	s->fresh += x->fresh;
 	s->query_bytes += x->query_bytes;
 	s->answer_bytes += x->answer_bytes;
 	s->large_bytes += x->large_bytes;
@@ -40,7 +42,9 @@ cell_sub(struct cell *s, const struct cell *x)
 	s->repeat -= x->repeat;
 	s->later_packets -= x->later_packets;
 	s->ticks -= x->ticks;
-	s->peers -= x->peers;
+	s->amid -= x->amid;
+	s->back -= x->back;
+	s->fresh -= x->fresh;
 	s->query_bytes -= x->query_bytes;
 	s->answer_bytes -= x->answer_bytes;
 	s->large_bytes -= x->large_bytes;
@@ -308,7 +312,8 @@ cell_part(const struct cell *x, uint64_t a, uint64_t b, uint64_t d)
 	return (struct cell){
 		.queries = PART32(queries), .any_queries = PART32(any_queries), .answers = PART32(answers),
 		.answer_packets = PART32(answer_packets), .large = PART32(large), .matched = PART32(matched),
-		.repeat = PART32(repeat), .later_packets = PART32(later_packets), .peers = PART32(peers),
+		.repeat = PART32(repeat), .later_packets = PART32(later_packets), .amid = PART32(amid),
+		.back = PART32(back), .fresh = PART32(fresh),
 		.query_bytes = PART(query_bytes), .answer_bytes = PART(answer_bytes), .large_bytes = PART(large_bytes),
 		.large_size = PART(large_size), .large_query_bytes = PART(large_query_bytes), .later_bytes = PART(later_bytes),
 	};
@@ -473,13 +478,13 @@ watch_cell(const struct watch *w, enum watch_sum which)
 
 /* --- pairs --------------------------------------------------------------------------------------- */
 
-static struct cell
+struct cell
 cell_of_pair(const struct pair *p)
 {
 	return (struct cell){
 		.queries = p->queries, .any_queries = p->any_queries, .answers = p->answers,
 		.answer_packets = p->answer_packets, .large = p->large, .matched = p->matched, .repeat = p->repeat,
-		.later_packets = p->later_packets, .peers = 1, .query_bytes = p->query_bytes,
+		.later_packets = p->later_packets, .query_bytes = p->query_bytes,
 		.answer_bytes = p->answer_bytes, .large_bytes = p->large_bytes + (p->large > 0 || p->owned ? p->later_bytes : 0),
 		.large_size = p->large_size, .large_query_bytes = p->large_query_bytes, .later_bytes = p->later_bytes,
 	};
@@ -490,6 +495,14 @@ watch_take(struct watch *w, const struct pair *p, const struct addr *peer, uint6
     const struct name_slot *name, uint32_t tick, int64_t begin_ns)
 {
 	const struct cell c = cell_of_pair(p);
+
+	watch_take_as(w, p, &c, peer, peer_hash, name, tick, begin_ns);
+}
+
+void
+watch_take_as(struct watch *w, const struct pair *p, const struct cell *c, const struct addr *peer, uint64_t peer_hash,
+    const struct name_slot *name, uint32_t tick, int64_t begin_ns)
+{
 	uint32_t weight = p->service == SERVICE_DNS ? p->large : p->answers;
 
 	if (p->first_ns != 0 && w->first_ns == 0)
@@ -497,11 +510,12 @@ watch_take(struct watch *w, const struct pair *p, const struct addr *peer, uint6
 	w->counted = w->counted || p->counted;
 	w->records = w->records || p->to_ns != 0;
 	if (p->to_ns != 0 && p->from_ns < begin_ns)
-		watch_spread(w, &c, p->from_ns, p->to_ns, tick, begin_ns);
+		watch_spread(w, c, p->from_ns, p->to_ns, tick, begin_ns);
 	else
-		cell_add(&w->now, &c);
+		cell_add(&w->now, c);
 	if (p->one_flow > w->one_flow)
 		w->one_flow = p->one_flow;
+	size_counts_add(&w->sizes, &p->sizes, tick);
 	w->touched = tick;
 	if (p->sampling > w->sampling)
 		w->sampling = p->sampling;

@@ -23,16 +23,18 @@ struct cell {
 	uint32_t queries, any_queries, answers, answer_packets;
 	uint32_t large, matched, repeat, later_packets;
 	uint32_t ticks;       /* seconds with a large answer (DNS) or any answer (other services) */
-	uint32_t peers;       /* pairs seen, summed over the ticks */
+	/* of an IPv6 customer (customer.h): large answers to addresses that get others, too, and to such as came back after
+	 * four others; addresses that were new */
+	uint32_t amid, back, fresh;
 	uint64_t query_bytes, answer_bytes, large_bytes, large_size, large_query_bytes, later_bytes;
 };
 
 void cell_add(struct cell *sum, const struct cell *x);
 
 enum { W1 = 10, W10 = 30, W60 = 60 };
-enum { WATCH_PEERS = 8, WATCH_NAMES = 3 };
+enum { WATCH_PEERS = 8, WATCH_NAMES = 3, WATCH_RECENT = 4 };
 
-enum watch_side { SIDE_CLIENT, SIDE_SERVER, SIDE_PREFIX, SIDE_LINK }; /* the last two: areas.h */
+enum watch_side { SIDE_CLIENT, SIDE_SERVER, SIDE_PREFIX, SIDE_LINK, SIDE_CUSTOMER }; /* areas.h, customer.h */
 
 struct watch_peer {
 	struct addr addr;
@@ -115,7 +117,11 @@ struct watch {
 	uint32_t peers_tick;
 	struct watch_peer peer[WATCH_PEERS];
 	struct watch_name name[WATCH_NAMES];
+	struct size_counts sizes; /* of records with large answers */
 	struct names_figures names;
+	uint64_t recent[WATCH_RECENT]; /* of a customer: interface identifiers of the addresses that drew last, latest first; 0: none */
+	struct addr named;   /* the last of its addresses with an alert of its own, */
+	uint32_t named_tick; /* and when that was last active; 0: none */
 	struct alert_state life;
 };
 
@@ -183,6 +189,10 @@ double watch_top_peer_share(const struct watch *w);
 /* Adds a pair's tick to the watch of one of its ends. */
 void watch_take(struct watch *w, const struct pair *p, const struct addr *peer, uint64_t peer_hash,
     const struct name_slot *name, uint32_t tick, int64_t begin_ns);
+/* The same with what is to be added said by the caller. */
+void watch_take_as(struct watch *w, const struct pair *p, const struct cell *c, const struct addr *peer, uint64_t peer_hash,
+    const struct name_slot *name, uint32_t tick, int64_t begin_ns);
+struct cell cell_of_pair(const struct pair *p);
 /* Closes the tick: moves `now` into the windows and brings the sums up to date. */
 void watch_close_tick(struct watch *w, uint32_t tick);
 /* Peers, names and counts since the episode began start anew; the windows stay. */

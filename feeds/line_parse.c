@@ -25,7 +25,7 @@ static const char *const signal_names[] = {
 	"clock_offset", "flow_answers", "lost_share", "record_share", "repaired_share", "sampling_changed", "undecoded",
 	"group_multiple", "history", "lasting", "multiple", "ordinary_rate", "packets_multiple", "sent_packets", "sent_rate",
 	"client_share", "slow_sum", "above_usual", "amplified_share", "any_share", "destinations", "full_in", "hosts", "largest_share", "load",
-	"passed_on", "per_host", "prefix_answers",
+	"passed_on", "per_host", "prefix_answers", "addresses", "alone_share", "return_share", "size_share",
 };
 
 /* As the detectors put them; what is not here is called by its signal's name. */
@@ -106,6 +106,10 @@ static const char *const labels[] = {
 	"Share of the link's capacity",
 	"Share of the loudest of them",
 	"Time until it is full, by its trend",
+	"Addresses of the prefix that drew them for the first time",
+	"Large answers to addresses that get nothing else",
+	"Large answers to addresses that come back after others",
+	"Records of one size among those of large answers, at least 50",
 };
 
 static const char *const natures[] = {"other", "size", "rate", "persistence", "mismatch", "names"};

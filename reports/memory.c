@@ -38,12 +38,21 @@ span_days(const struct offender *o)
 	return o->last_s / 86400 - o->first_s / 86400 + 1;
 }
 
+/* An address, or the prefix of an IPv6 customer. */
+static const char *
+subject_text(const struct offender *o, char buf[PREFIX_TEXT])
+{
+	const struct prefix p = {o->addr, o->bits};
+
+	return o->bits < 128 ? prefix_text(&p, buf) : addr_text(&o->addr, buf);
+}
+
 static void
 offender_text(struct buf *b, const struct offender *o)
 {
-	char addr[ADDR_TEXT], tmp[TIME_TEXT];
+	char addr[PREFIX_TEXT], tmp[TIME_TEXT];
 
-	buf_printf(b, "%-39s %-9s %s %5" PRId64 " %5" PRIu32 " %6" PRIu32 " %6" PRIu32 " %12" PRIu64 " ", addr_text(&o->addr, addr),
+	buf_printf(b, "%-39s %-9s %s %5" PRId64 " %5" PRIu32 " %6" PRIu32 " %6" PRIu32 " %12" PRIu64 " ", subject_text(o, addr),
 	    alert_role_text(o->role), time_date(o->first_s * NS_PER_S, tmp), span_days(o), o->days, o->hours, o->alerts, o->queries);
 	text_bytes(b, (double)o->bytes);
 	buf_char(b, '\n');
@@ -52,9 +61,9 @@ offender_text(struct buf *b, const struct offender *o)
 static void
 offender_csv(struct buf *b, const struct offender *o)
 {
-	char addr[ADDR_TEXT];
+	char addr[PREFIX_TEXT];
 
-	buf_printf(b, "%s,%s,%s,", addr_text(&o->addr, addr), alert_role_text(o->role), alert_kind_text(o->kind));
+	buf_printf(b, "%s,%s,%s,", subject_text(o, addr), alert_role_text(o->role), alert_kind_text(o->kind));
 	put_time(b, o->first_s);
 	buf_char(b, ',');
 	put_time(b, o->last_s);
@@ -66,10 +75,10 @@ static void
 offender_json(struct buf *b, const struct offender *o)
 {
 	struct json j = json_to(b);
-	char ip[ADDR_TEXT], text[TIME_TEXT];
+	char subject[PREFIX_TEXT], text[TIME_TEXT];
 
 	json_open(&j, NULL, '{');
-	json_str(&j, "ip", addr_text(&o->addr, ip));
+	json_str(&j, o->bits < 128 ? "prefix" : "ip", subject_text(o, subject));
 	json_str(&j, "role", alert_role_text(o->role));
 	json_str(&j, "kind", alert_kind_text(o->kind));
 	json_str(&j, "first_seen", time_rfc3339(o->first_s * NS_PER_S, text));

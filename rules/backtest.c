@@ -39,13 +39,21 @@ struct replay {
 };
 
 struct addr
-rule_key(const struct addr *a)
+rule_key(const struct rule_sizing *s, const struct addr *a)
 {
-	struct addr k = *a;
+	return addr_is_v4(a) ? *a : prefix_of(a, s->v6_bits).addr;
+}
 
-	if (!addr_is_v4(a))
-		memset(k.b + 8, 0, 8);
-	return k;
+/* The shortest of what the customers in question have, but a /64 at least. */
+static unsigned int
+source_bits(const struct rule_request *q)
+{
+	unsigned int bits = 64;
+
+	for (size_t i = 0; i < q->alerts_n; i++)
+		if (alert_of_customer(q->alerts[i]) && q->alerts[i]->subject.prefix.bits < bits)
+			bits = q->alerts[i]->subject.prefix.bits;
+	return bits;
 }
 
 unsigned int
@@ -146,10 +154,10 @@ collect_sources(struct replay *r)
 
 	for (size_t i = 0; i < q->alerts_n; i++)
 		if (rule_is_offender(q->alerts[i]))
-			key[n++] = rule_key(&q->alerts[i]->subject.prefix.addr);
+			key[n++] = rule_key(r->sizing, &q->alerts[i]->subject.prefix.addr);
 	for (size_t i = 0; i < q->log_n; i++)
 		if (matches(r, &q->log[i]))
-			key[n++] = rule_key(&q->log[i].client);
+			key[n++] = rule_key(r->sizing, &q->log[i].client);
 	if (n > 0)
 		qsort(key, n, sizeof(*key), key_cmp);
 	for (size_t i = 0; i < n; i++)
@@ -249,7 +257,7 @@ static bool
 dropped(struct replay *r, int32_t entry)
 {
 	const struct logged_query *l = &r->q->log[entry];
-	struct addr key = rule_key(&l->client);
+	struct addr key = rule_key(r->sizing, &l->client);
 	struct source *s = bsearch(&key, r->source, r->sources, sizeof(*s), key_cmp);
 	const struct rule_layout *lay = addr_is_v4(&key) ? &r->sizing->v4 : &r->sizing->v6;
 	bool drop = false;
@@ -295,7 +303,7 @@ rule_backtest(const struct rule_request *q, const struct rule_plan *plan, struct
 	int err = ERR_NOMEM;
 
 	*effect = (struct backtest){0};
-	*sizing = (struct rule_sizing){0};
+	*sizing = (struct rule_sizing){.v6_bits = source_bits(q)};
 	if (request.log == NULL)
 		request.log_n = 0;
 	if (r == NULL)

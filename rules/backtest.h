@@ -17,18 +17,19 @@ struct rule_layout {
 	enum limiter kind;
 	unsigned int shards;   /* LIMIT_SHARDS: 16 or 64 lists ... */
 	unsigned int shift;    /* ... by the address bits from here up: of 32 bits, IPv6 of the /64 */
-	size_t sources;        /* IPv6: /64 networks */
+	size_t sources;        /* IPv6: networks, see v6_bits */
 	size_t fullest;        /* sources in the fullest list */
 };
 
 struct rule_sizing {
 	struct rule_layout v4, v6;
+	unsigned int v6_bits; /* of IPv6 one source is a network so long: /64, or what a customer has */
 	bool backstop; /* the policy can also be said as a hashlimit rate, exactly */
 };
 
-/* What one source counts as: an IPv4 address or an IPv6 /64 (a customer has a /64 and could
+/* What one source counts as: an IPv4 address or an IPv6 network (a customer has a /64 or more and can
  * walk through its addresses). */
-struct addr rule_key(const struct addr *a);
+struct addr rule_key(const struct rule_sizing *s, const struct addr *a);
 unsigned int rule_shard(const struct rule_layout *l, const struct addr *key);
 
 /* The policy as "PER/unit" for hashlimit; NULL when no unit says it exactly. */

@@ -47,13 +47,13 @@ static void
 hosts(struct buf *b, const struct rule_request *q)
 {
 	const struct alert *shown[HOSTS_SHOWN];
-	char text[ADDR_TEXT];
+	char text[PREFIX_TEXT];
 	size_t n = 0;
 
 	buf_printf(b, "# From %zu alert%s:", q->alerts_n, q->alerts_n == 1 ? "" : "s");
 	for (size_t i = 0; i < q->alerts_n; i++) {
 		const struct alert *a = q->alerts[i];
-		bool again = a->subject.type != SUBJECT_HOST;
+		bool again = a->subject.type != SUBJECT_HOST && !alert_of_customer(a);
 
 		for (size_t k = 0; k < n && !again; k++)
 			again = addr_equal(&shown[k]->subject.prefix.addr, &a->subject.prefix.addr);
@@ -64,7 +64,8 @@ hosts(struct buf *b, const struct rule_request *q)
 			break;
 		}
 		shown[n++] = a;
-		buf_printf(b, "%s%s", n > 1 ? ", " : " ", addr_text(&a->subject.prefix.addr, text));
+		buf_printf(b, "%s%s", n > 1 ? ", " : " ", a->subject.type == SUBJECT_PREFIX ? prefix_text(&a->subject.prefix, text) :
+		    addr_text(&a->subject.prefix.addr, text));
 		if (n == 1 || a->kind != shown[n - 2]->kind)
 			buf_printf(b, " (%s)", alert_kind_text(a->kind));
 	}
@@ -89,7 +90,12 @@ effect(struct buf *b, const struct backtest *e)
 static void
 limiter(struct ipt *w, const char *family, const struct rule_layout *l)
 {
-	const char *what = w->v4 ? "source addresses" : "source /64 networks (a customer could rotate inside one)";
+	char what[80];
+
+	if (w->v4)
+		snprintf(what, sizeof(what), "source addresses");
+	else
+		snprintf(what, sizeof(what), "source /%u networks (a customer could rotate inside one)", w->sizing->v6_bits);
 
 	if (l->kind == LIMIT_LIST)
 		buf_printf(w->b, "# %s: one list of %u, %zu %s seen.\n", family, w->policy->list_size, l->sources, what);

@@ -7,6 +7,7 @@
 #include "rules/iptables.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum {
 	STRING_MAX = 127,       /* longest pattern iptables takes, bytes; the kernel holds one more */
@@ -100,9 +101,15 @@ matches(struct ipt *w)
 }
 
 static const char *
-mask(const struct ipt *w)
+mask(const struct ipt *w, char buf[ADDR_TEXT])
 {
-	return w->v4 ? "255.255.255.255" : "ffff:ffff:ffff:ffff::";
+	struct addr ones;
+
+	if (w->v4)
+		return "255.255.255.255";
+	memset(ones.b, 0xff, sizeof(ones.b));
+	ones = prefix_of(&ones, w->sizing->v6_bits).addr;
+	return addr_text(&ones, buf);
 }
 
 /* --update before --set: N pass, the rest is dropped, and a drop refreshes the entry, so that a
@@ -110,10 +117,13 @@ mask(const struct ipt *w)
 static void
 recent(struct ipt *w, const char *chain, const char *list)
 {
+	char bits[ADDR_TEXT];
+	const char *of = mask(w, bits);
+
 	buf_printf(w->b, "-A DAMP-%s-%s -m recent --name %s --mask %s --rsource --update --seconds %u --hitcount %u",
-		w->id, chain, list, mask(w), w->policy->seconds, w->policy->queries);
+		w->id, chain, list, of, w->policy->seconds, w->policy->queries);
 	target(w, "-j DROP");
-	buf_printf(w->b, "-A DAMP-%s-%s -m recent --name %s --mask %s --rsource --set", w->id, chain, list, mask(w));
+	buf_printf(w->b, "-A DAMP-%s-%s -m recent --name %s --mask %s --rsource --set", w->id, chain, list, of);
 	target(w, "");
 }
 
@@ -129,8 +139,8 @@ hashlimit(struct ipt *w)
 	if (rule_rate_text(p, rate) == NULL)
 		return;
 	buf_printf(w->b, " -m hashlimit --hashlimit-above %s --hashlimit-burst %u --hashlimit-mode srcip"
-		" --hashlimit-srcmask %d --hashlimit-name damp%c-%s --hashlimit-htable-size %d"
-		" --hashlimit-htable-max %zu --hashlimit-htable-expire %u", rate, p->queries, w->v4 ? 32 : 64,
+		" --hashlimit-srcmask %u --hashlimit-name damp%c-%s --hashlimit-htable-size %d"
+		" --hashlimit-htable-max %zu --hashlimit-htable-expire %u", rate, p->queries, w->v4 ? 32 : w->sizing->v6_bits,
 		w->v4 ? '4' : '6', w->id, HASH_SIZE, most > HASH_MAX ? most : (size_t)HASH_MAX, 2000 * p->seconds);
 }
 

@@ -11,7 +11,7 @@
 bool
 rule_is_offender(const struct alert *a)
 {
-	return a->role == ROLE_ABUSER && a->subject.type == SUBJECT_HOST;
+	return a->role == ROLE_ABUSER && (a->subject.type == SUBJECT_HOST || alert_of_customer(a));
 }
 
 static uint8_t

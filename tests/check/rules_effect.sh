@@ -118,7 +118,12 @@ shards101 legacy 101 any 4 90
 rate101 nft 101 any 4 80 -l 1
 rate101 legacy 101 any 4 80 -l 1
 E2
+# customers who walk through their prefix: counted by /64, or by what their alert says they have
 wave <<E3
+rotate64 nft 20 rotate64 4 90 -x 64
+rotate64 legacy 20 rotate64 4 90 -x 64
+rotate56 nft 20 rotate56 4 90 -x 56
+rotate56 legacy 20 rotate56 4 90 -x 56
 shards1000 nft 1000 any 4 90
 rate1000 legacy 1000 any 4 80 -l 10
 E3

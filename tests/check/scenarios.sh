@@ -81,10 +81,25 @@ run carpet              40 $carpet - $ordinary + reflection spread=10.64.1.0/24 
 run carpet_slow         40 $carpet - $ordinary + reflection spread=10.64.1.0/24 rate=50 start=5
 run carpet_few          30 $carpet - $ordinary + reflection spread=10.64.1.0/24 targets=40 rate=2000 start=5
 run carpet_v6           30 $carpet - $ordinary + reflection spread=2001:db8:64::/48 rate=300 start=5
+run carpet_v6_64        30 $carpet - $ordinary + reflection spread=2001:db8:64:7::/64 targets=1000000 rate=1000 start=5
 run carpet_ntp          30 $carpet - $ordinary + amp vector=ntp spread=10.64.1.0/24 pps=1000 start=5
 run carpet_moves        90 $carpet - $ordinary + reflection spread=10.64.2.0/24 rate=300 move=25
 incidents=$(python3 -c 'import json, sys; print(len({json.loads(l)["damp"]["incident"] for l in open(sys.argv[1])}))' "$dir/alerts")
 if [ "$incidents" = 1 ]; then echo "ok scenario_carpet_moves_is_one_incident"; else echo "not ok scenario_carpet_moves_is_one_incident: $incidents"; fi
+
+# IPv6 customers who change the address: for each question, after some, every minute (the first address is named, as nobody can know)
+own="hosts=0 hosts6=3 net6=2001:db8:64:100::/56"
+run rotate              60 $abuser - $ordinary + infected $own rate=1-10 rotate=1 start=10
+run rotate_txt          40 $abuser - $ordinary + infected $own rate=100 rotate=7 qtype=TXT answer=3500 name=big.example start=10
+run rotate_slow        500 $abuser - $ordinary + infected $own rate=0.1 rotate=1 start=20 arrival=poisson
+run rotate_minutes     150 - $abuser $ordinary + infected $own rate=3 rotate_s=40 start=10
+prefixes=$(python3 -c 'import json, sys
+print(len({l["damp"]["subject"]["prefix"] for l in map(json.loads, open(sys.argv[1])) if "prefix" in l["damp"]["subject"]}),
+    len({l["damp"]["subject"]["ip"] for l in map(json.loads, open(sys.argv[1])) if "ip" in l["damp"]["subject"]}))' "$dir/alerts")
+if [ "$prefixes" = "3 3" ]; then echo "ok scenario_rotate_minutes_subjects"; else echo "not ok scenario_rotate_minutes_subjects: $prefixes"; fi
+# a /64 full of hosts: people, validators, mail servers, each with a cache of its own
+run office_64          400 - - benign clients=10 clients6=1500 dns=0.05 web=0.0005 quic=0.0002 mail=0 antivirus=0
+run rack_64            400 - - benign clients=10 clients6=20 mail=0 antivirus=0 validators6=400 validrate=0.1 mail6=40 mailrate=1
 
 # many hosts behind one link or in one prefix, each of which asks once in ten minutes
 quiet="benign clients=80 clients6=20 web=0.0005 quic=0.0002 mail=1"

@@ -48,7 +48,7 @@ host_customer(const struct prefix *p, uint32_t index)
 		uint64_t id = mix64(index) & ~(UINT64_C(1) << 57); /* not a universal MAC's */
 
 		if (p->bits < 64)
-			for (unsigned int i = 0; i < 4 && 7 - i > p->bits / 8; i++)
+			for (unsigned int i = 0; i < 4 && 7 - i >= (p->bits + 7u) / 8; i++)
 				a.b[7 - i] |= (uint8_t)((index + 1) >> 8 * i);
 		for (unsigned int i = 0; i < 8; i++)
 			a.b[8 + i] = (uint8_t)(id >> (56 - 8 * i));

@@ -14,6 +14,8 @@ struct infected {
 	int64_t gap_ns, stop_ns, loaded_s;
 	uint32_t ttl;
 	bool poisson, random_port;
+	uint32_t rotate, asked; /* a new address of the /64 after so many queries; 0: never */
+	int64_t rotate_ns, since_ns; /* or after such a time, as temporary addresses do (RFC 8981) */
 	struct label *label;
 };
 
@@ -26,10 +28,27 @@ gap(struct infected *h)
 	return h->gap_ns / 1000 * rng_range(&h->rng, 800, 1200);
 }
 
+/* A random interface identifier, not a universal MAC's (RFC 8981 3.3.1). */
+static void
+move_on(struct infected *h, int64_t now_ns)
+{
+	uint64_t id = rng_next(&h->rng) & ~(UINT64_C(1) << 57);
+
+	for (unsigned int i = 0; i < 8; i++)
+		h->ask.client.b[8 + i] = (uint8_t)(id >> (56 - 8 * i));
+	h->asked = 0;
+	h->since_ns = now_ns;
+}
+
 static void
 fire(struct gen *g, struct event *e)
 {
 	struct infected *h = e->ctx;
+
+	if ((h->rotate > 0 && h->asked == h->rotate) || (h->rotate_ns > 0 && g->now_ns - h->since_ns >= h->rotate_ns))
+		move_on(h, g->now_ns);
+	h->asked++;
+
 	struct lookup q = h->ask;
 
 	q.id = (uint16_t)rng_next(&h->rng);
@@ -72,6 +91,9 @@ scenario_infected(struct gen *g, struct opts *o, struct rng rng)
 	int64_t start = g->start_ns + opt_seconds(o, "start", "0"), stop = opt_seconds(o, "stop", "0");
 	int64_t stagger = opt_seconds(o, "stagger", "0");
 	const char *together = opt_text(o, "together", ""); /* a link or prefix that is to be named instead of the hosts */
+	/* each IPv6 host walks through its /64: a new address after so many queries, or so long */
+	uint32_t rotate = (uint32_t)opt_uint(o, "rotate", 0);
+	int64_t rotate_ns = opt_seconds(o, "rotate_s", "0");
 	struct label *all = NULL;
 	uint64_t lo, hi, ordinary = opt_micro(o, "ordinary", "0.05");
 
@@ -104,10 +126,18 @@ scenario_infected(struct gen *g, struct opts *o, struct rng rng)
 		h->ttl = ttl;
 		h->poisson = poisson;
 		h->random_port = random_port;
+		h->rotate = six ? rotate : 0;
+		h->rotate_ns = six ? rotate_ns : 0;
+		h->since_ns = start;
 		h->label = all != NULL ? all : gen_label(g, "dns-amplification-abuser", &h->ask.client);
 		if (together[0] != '\0' && all == NULL) {
 			all = h->label;
 			snprintf(all->zone, sizeof(all->zone), "%s", together);
+		}
+		if (h->rotate > 0 || h->rotate_ns > 0) {
+			const struct prefix own = prefix_of(&h->ask.client, 64);
+
+			prefix_text(&own, h->label->zone);
 		}
 		h->label->rate_micro = rate;
 		h->label->qtype = qtype;

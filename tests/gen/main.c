@@ -10,11 +10,12 @@
 const struct scenario scenarios[] = {
 	{"benign", "ordinary customers, mail, forwarders, validators, resolvers, web, QUIC, NTP, VPN, calls",
 	    "net= net6= clients= clients6= dns= resolver= resolver6= recursion= nocache= mail= mailrate= forwarders= "
-	    "cgnat= subs= validators= antivirus= ntp= icmp= web= quic= calls= vpn= speedtests= transfers= "
+	    "cgnat= subs= validators= validators6= validrate= mail6= office= antivirus= ntp= icmp= web= quic= calls= vpn= speedtests= transfers= "
 	    "authoritative= authrate=", scenario_benign},
 	{"infected", "customers that query for amplified answers through a resolver",
 	    "hosts= hosts6= net= net6= rate=A[-B] qtype= name= answer= edns= do= resolver= resolver6= start= stop= "
-	    "stagger= ports=random|PORT arrival=regular|poisson v6= ordinary= ttl= first= together= address=", scenario_infected},
+	    "stagger= ports=random|PORT arrival=regular|poisson v6= ordinary= ttl= first= together= address= "
+	    "rotate=QUERIES rotate_s=SECONDS", scenario_infected},
 	{"reflection", "DNS answers nobody here asked for, arriving at a victim",
 	    "victim= reflectors= rate= qtype= name= answer= start= stop= two_sided= port=random|PORT "
 	    "spread= targets= move=", scenario_reflection},

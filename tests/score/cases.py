@@ -22,7 +22,7 @@ REFLECTOR = "dns-amplification-reflector"
 class Case:
     def __init__(self, name, seconds, scenario, media, allowed=(), hidden=None):
         self.name, self.seconds, self.scenario, self.media = name, seconds, scenario, media.split()
-        self.hidden = hidden or {}  # address -> why records and samples do not show it: out of scope
+        self.hidden = hidden or {}  # address -> why samples do not show it: out of scope
         self.allowed = set(allowed)  # kinds that are true as well, on any subject: the other side of the same attack
 
 
@@ -91,21 +91,36 @@ def answers():
     yield Case("types_v6_1232", 120, TOWN + mix("edns=1232", True), "packets ipfix:1:30")
 
 
-DILUTED = ("most answers to this address are other people's: records show no names, and in samples their number hides which "
-           "queries explain the large ones")
+def customers():
+    """IPv6 customers, each with a /64, who change the address for every question or for some; and a /64 full of hosts."""
+    own = " + infected hosts=0 hosts6=3 net6=2001:db8:64:4000::/50"
+    yield Case("rotate_0.2", 600, LONG + own + " rate=0.2 rotate=1 start=60 ordinary=0.02", "packets ipfix:1:60 sflow:1")
+    yield Case("rotate_1", 240, LONG + own + " rate=1 rotate=1 start=40.37", "packets ipfix:1:60 v9:1:30 sflow:1")
+    yield Case("rotate_1_third", 300, LONG + own + " rate=1 rotate=3 start=40.37", "packets ipfix:1:60 sflow:1")
+    yield Case("rotate_10", 150, LONG + own + " rate=10 rotate=1 start=30.53", "packets ipfix:1:60 v9:1:30:port0 sflow:1")
+    yield Case("rotate_100", 100, TOWN + own + " rate=100 rotate=4 start=20 stop=80", "packets ipfix:1:60 sflow:10")
+    yield Case("rotate_1000", 60, TOWN + own + " rate=1000 rotate=1 start=12 stop=40", "packets ipfix:1:10 sflow:100")
+    media = "packets packets+known ipfix:1:60 sflow:1 sflow:10 ipfix:100:60"
+    yield Case("office_64", 600, "benign clients=10 clients6=2000 dns=0.05 web=0.0005 quic=0.0002 mail=0 antivirus=0", media)
+    yield Case("rack_64", 600, "benign clients=10 clients6=20 mail=0 antivirus=0 validators6=500 validrate=0.1 mail6=60 mailrate=1", media)
+
+
+DILUTED = "most answers to this address are other people's: in samples their number hides which queries explain the large ones"
 
 
 def shared_addresses():
     """Behind an address that others use: 150 people behind a carrier's NAT, a home forwarder."""
     yield Case("nat", 120, BUSY + " + infected address=10.64.0.54 rate=3 start=20.3 ordinary=0"
-               " + infected address=10.64.0.55 rate=30 start=20.3 ordinary=0", "packets ipfix:1:60 sflow:1 sflow:10",
+               " + infected address=10.64.0.55 rate=30 start=20.3 ordinary=0", "packets ipfix:1:60 v9:1:30 v5:1:60 sflow:1 sflow:10",
                hidden={"10.64.0.54": DILUTED, "10.64.0.55": DILUTED})
     yield Case("nat_fast", 120, BUSY + " + infected address=10.64.0.54 rate=150 start=20.3 ordinary=0 stop=100",
                "packets ipfix:1:60")
-    yield Case("nat_slow", 600, BUSY + " + infected address=10.64.0.54 rate=0.3 start=60 ordinary=0", "packets")
+    yield Case("nat_slow", 600, BUSY + " + infected address=10.64.0.54 rate=0.3 start=60 ordinary=0",
+               "packets ipfix:1:60")
+    yield Case("office_nat", 600, "benign clients=20 clients6=5 mail=0 antivirus=0 office=20 validrate=0.5 mailrate=2",
+               "packets packets+known ipfix:1:60 v9:1:30:port0 v5:1:60 sflow:1 sflow:10 ipfix:100:60")
     yield Case("forwarder", 120, TOWN + " + infected hosts=3 rate=3 start=20.3 ordinary=2 + infected hosts=2 first=20 rate=20"
-               " start=20.3 ordinary=2", "packets ipfix:1:60 sflow:1", hidden={"10.64.0.190": DILUTED, "10.64.1.43": DILUTED,
-               "10.64.1.152": DILUTED})
+               " start=20.3 ordinary=2", "packets ipfix:1:60 sflow:1")
 
 
 def victims():
@@ -117,6 +132,9 @@ def victims():
                    (TOWN, rate, reflectors, seconds - 18), media)
     yield Case("victim_v6", 60, TOWN + " + reflection rate=200 victim=2001:db8:64::77 start=8.61 stop=42",
                "packets ipfix:1:10")
+    for net, name in (("64:7::/64", "64"), ("64::/48", "48")):
+        yield Case("carpet_" + name, 60, TOWN + " + reflection spread=2001:db8:%s targets=1000000 rate=300 start=8.61 stop=42" % net,
+                   "packets packets+known")
     yield Case("victim_one_reflector", 60, TOWN + " + reflection rate=200 reflectors=1 start=8.61 stop=42",
                "packets ipfix:1:10")
     yield Case("reflector", 60, TOWN + " + reflection two_sided=yes reflectors=3 rate=150 start=8.61 stop=42",
@@ -151,5 +169,5 @@ def silent():
 
 
 def all_cases():
-    for part in (rates, sources, unconfigured, sampled, answers, shared_addresses, victims, others, silent):
+    for part in (rates, sources, unconfigured, sampled, answers, customers, shared_addresses, victims, others, silent):
         yield from part()

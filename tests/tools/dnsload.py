@@ -5,7 +5,7 @@ Every query says in the high byte of its id which class it belongs to, so that t
 know nothing else.  Sources are set per packet (IP_PKTINFO on an AnyIP route).
 usage: dnsload.py sink READY-FILE OUT-FILE      counts until SIGTERM, then writes JSON
        dnsload.py send FAMILY SOURCES MODE RATE SECONDS        prints JSON of what was sent
-MODE any: SOURCES ask ANY; names: they ask TXT and DNSKEY for two names, with the cases of letters mixed.
+MODE any: SOURCES ask ANY; rotate64, rotate56: the same, and IPv6 ones take a new address of their /64 or /56 each time; names: they ask TXT and DNSKEY for two names, with the cases of letters mixed.
 """
 import json, random, select, signal, socket, struct, sys, time
 
@@ -34,13 +34,19 @@ def address(family, block, i):
     return '2001:db8:%x:%x::1' % (block, i)
 
 
+def rotated(mode, i):
+    """A new address of the i-th customer"""
+    net = i if mode == 'rotate64' else i << 8 | random.getrandbits(8)
+    return '2001:db8:9:%x:%x:%x:%x:%x' % ((net,) + tuple(random.getrandbits(16) | 1 for _ in range(4)))
+
+
 def schedule(family, sources, mode, rate, seconds):
     """(time, source, class, payload), in time order"""
     out = []
     anys = ('example.', 'a.test.', 'x.y.z.test.', '.', 'a.b.c.d.example.')
     for i in range(1, sources + 1):
         for k in range(int(rate * seconds)):
-            if mode == 'any':
+            if mode != 'names':
                 q = query(ATTACK, k, mixed(anys[(i + k) % 5]), 255, k % 2)
             elif k % 4 == 3:  # longer than a pattern can be
                 q = query(ATTACK, k, mixed(LONG), 16, i % 2)
@@ -48,7 +54,8 @@ def schedule(family, sources, mode, rate, seconds):
                 q = query(ATTACK, k, mixed('big.txt.attack.example.test'), 16, i % 2)
             else:
                 q = query(ATTACK, k, mixed('org'), 48, i % 2)
-            out.append(((k + random.random() * 0.5) / rate, address(family, 9, i), ATTACK, q))
+            who = rotated(mode, i) if family == 6 and mode.startswith('rotate') else address(family, 9, i)
+            out.append(((k + random.random() * 0.5) / rate, who, ATTACK, q))
     # everything the rules must leave alone: other types, names above, below and beside
     innocent = [('example', 1), ('big.txt.attack.example.test', 1), ('org', 16), ('a.org', 48), ('txt.attack.example.test', 16),
                 ('w.big.txt.attack.example.test', 16), ('other.test', 16), (LONG[5:], 16), ('b' + LONG[1:], 1)]
@@ -60,7 +67,8 @@ def schedule(family, sources, mode, rate, seconds):
     for i in range(1, 11):
         for k in range(int(seconds / 3.1) + 1):
             name, qtype = ('org', 48) if mode == 'names' else ('polite.example', 255)
-            out.append((0.01 * i + 3.1 * k, address(family, 12, i), POLITE, query(POLITE, k, name, qtype, True)))
+            who = address(family, 12, i << 8 if mode == 'rotate56' else i)  # a customer each
+            out.append((0.01 * i + 3.1 * k, who, POLITE, query(POLITE, k, name, qtype, True)))
     return sorted(out)
 
 

@@ -1,8 +1,8 @@
 /* Writes a rule file from alerts made up here, so that the checks of the rules need no traffic.
  * usage: rulegen FORMAT [-k KIND] [-n HOSTS] [-l LIST-SIZE] [-q QUERIES] [-s SECONDS]
- *                [-p PORT] [-t TYPE:WIRE-HEX]... [-o]
+ *                [-p PORT] [-t TYPE:WIRE-HEX]... [-o] [-x BITS]
  * Hosts are 10.9.0.1 up and 2001:db8:9:1:: up (a /64 each); -t without hex is any name;
- * -p is the vector's port; -o an old kernel.  Exit 3 and the reason when unsupported. */
+ * -p is the vector's port; -o an old kernel; -x: IPv6 hosts are customers with so much (64 or 56), the n-th 2001:db8:9:n00:: then.  Exit 3 and the reason when unsupported. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +29,17 @@ wanted_parse(struct wanted *w, const char *text)
 		w->name[w->name_len++] = (uint8_t)byte;
 }
 
+/* The n-th customer's prefix instead of a host. */
+static void
+customer(struct alert *a, unsigned int n, unsigned int bits)
+{
+	uint8_t wide[16] = {0x20, 1, 0x0d, 0xb8, 0, 9, bits < 64 ? (uint8_t)n : (uint8_t)(n >> 8), bits < 64 ? 0 : (uint8_t)n};
+
+	a->subject.type = SUBJECT_PREFIX;
+	a->subject.prefix = (struct prefix){addr_v6(wide), (uint8_t)bits};
+	alert_evidence_add(a, EV_ADDRESSES, 100, 100);
+}
+
 static void
 fill(struct alert *a, int kind, unsigned int host, bool v6, const struct wanted *w, uint16_t port)
 {
@@ -50,8 +61,9 @@ main(int argc, char **argv)
 	struct wanted want[TYPES_MAX] = {{.type = DNS_ANY}};
 	size_t wants = 0, hosts = 1, n = 0;
 	int kind = KIND_DNS_AMPLIFICATION_ABUSER, opt, port = 53;
+	unsigned int bits = 128;
 
-	while ((opt = getopt(argc, argv, "k:n:l:q:s:p:t:o")) != -1)
+	while ((opt = getopt(argc, argv, "k:n:l:q:s:p:t:ox:")) != -1)
 		switch (opt) {
 		case 'k': kind = alert_kind_parse(optarg); break;
 		case 'n': hosts = (size_t)atoi(optarg); break;
@@ -60,6 +72,7 @@ main(int argc, char **argv)
 		case 's': q.policy.seconds = (unsigned int)atoi(optarg); break;
 		case 'p': port = atoi(optarg); break;
 		case 't': if (wants < TYPES_MAX) wanted_parse(&want[wants++], optarg); break;
+		case 'x': bits = (unsigned int)atoi(optarg); break;
 		case 'o': q.policy.old_kernel = true; break;
 		default: return 2;
 		}
@@ -76,6 +89,8 @@ main(int argc, char **argv)
 	for (size_t h = 0; h < 2 * hosts; h++)
 		for (size_t t = 0; t < wants; t++, n++) {
 			fill(&alert[n], kind, (unsigned int)(h / 2 + 1), h & 1, &want[t], (uint16_t)port);
+			if ((h & 1) != 0 && bits < 128)
+				customer(&alert[n], (unsigned int)(h / 2 + 1), bits);
 			list[n] = &alert[n];
 		}
 	struct rule_text out;
