@@ -90,6 +90,7 @@ static const struct evidence_info evidence[EVIDENCE_KEYS] = {
 	[EV_HISTORY] = {"history_s", 0},
 	[EV_DESTINATIONS] = {"destinations", 0},
 	[EV_LARGEST_SHARE] = {"largest_share", 3},
+	[EV_RATE_ERROR] = {"rate_error", 3},
 	[EV_OFFENDERS] = {"offenders", 0},
 	[EV_OFFENDER_SHARE] = {"offender_share", 3},
 	[EV_LINK_LOAD] = {"link_load", 3},

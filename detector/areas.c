@@ -67,14 +67,32 @@ area_get(struct engine *e, const struct addr *key, enum watch_side side, uint8_t
 
 	if (a == NULL)
 		return NULL;
-	if (a->born == e->env.tick && a->touched != e->env.tick)
+	if (a->born == e->env.tick && a->touched != e->env.tick) {
 		a->link = host->link;
-	else if (a->link != host->link)
+		e->facts[a - e->areas.pool] = (struct area_facts){.pairs_tick = e->env.tick};
+	} else if (a->link != host->link)
 		a->link = 0; /* a prefix behind several links is behind none */
 	a->flags = host->flags;
 	if (host->report_s > a->report_s)
 		a->report_s = host->report_s;
 	return a;
+}
+
+static void
+count_pair(struct engine *e, const struct watch *area, const struct watch *host, uint64_t peer_hash)
+{
+	struct area_facts *f = &e->facts[area - e->areas.pool];
+	uint64_t h = addr_hash(e->env.seed, &host->addr) * UINT64_C(0x9e3779b97f4a7c15) + peer_hash;
+
+	if (host->service < SERVICE_FIRST_UDP || service_info(host->service)->session_request == 0)
+		return;
+	if (e->env.tick - f->pairs_tick >= 60) {
+		f->pairs[1] = f->pairs[0];
+		f->pairs[0] = (struct hll){{0}};
+		f->pairs_tick = e->env.tick;
+	}
+	h = (h ^ h >> 32) * UINT64_C(0xd6e8feb86659fd93);
+	hll_add(&f->pairs[0], h ^ h >> 32);
 }
 
 void
@@ -88,8 +106,10 @@ areas_take(struct engine *e, const struct watch *w, const struct pair *p, const 
 	if (!counts(e, w))
 		return;
 	a = area_get(e, &prefix.addr, SIDE_PREFIX, w->service, w);
-	if (a != NULL)
+	if (a != NULL) {
+		count_pair(e, a, w, peer_hash);
 		watch_take(a, p, peer, peer_hash, name, e->env.tick, e->env.begin_ns);
+	}
 	a = w->link != 0 && w->service == SERVICE_DNS ? area_get(e, &link, SIDE_LINK, SERVICE_DNS, w) : NULL;
 	if (a != NULL)
 		watch_take(a, p, peer, peer_hash, name, e->env.tick, e->env.begin_ns);
@@ -235,7 +255,9 @@ areas_gather(struct engine *e)
 		uint32_t most = w->life.alert != 0 ? f->most : 0;
 		double share = f->share;
 
-		*f = (struct area_facts){.most = most, .share = share};
+		memset(f, 0, offsetof(struct area_facts, pairs_tick));
+		f->most = most;
+		f->share = share;
 		f->made = worth_it(e, w);
 		any = any || f->made;
 	}
@@ -285,6 +307,16 @@ load_figures(struct alert *a, const struct watch *w, const struct judge_env *env
 	a->packets = w->total.answers;
 }
 
+/* How far a rate of samples may be off: 2.58 standard deviations of their number (Poisson). */
+static void
+rate_error(struct alert *a, const struct watch *w, enum evidence_key rate)
+{
+	const struct evidence *e = alert_evidence(a, rate);
+
+	if (w->sampling > 1 && e != NULL && e->sampled > 0)
+		alert_evidence_add(a, EV_RATE_ERROR, 2.5758 / sqrt((double)e->sampled), e->sampled);
+}
+
 void
 area_figures(struct alert *a, const struct watch *w, const struct judge_env *env)
 {
@@ -299,6 +331,7 @@ area_figures(struct alert *a, const struct watch *w, const struct judge_env *env
 	} else {
 		alert_evidence_add(a, a->role == ROLE_VICTIM ? EV_DESTINATIONS : EV_OFFENDERS, f->most, f->most);
 		alert_evidence_add(a, EV_LARGEST_SHARE, f->share, f->most);
+		rate_error(a, w, EV_BPS);
 	}
 	if (a->role == ROLE_VICTIM || f->top_n == 0)
 		return; /* the other ends are those that answer */

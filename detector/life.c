@@ -142,12 +142,11 @@ belongs(const struct book *b, const struct book_incident *inc, const struct aler
 
 	if (!inc->used || (inc->open_n == 0 && tick - inc->joined_tick > JOIN_TICKS))
 		return false;
-	if (fills(i, a))
+	/* a carpet of several services is one, too */
+	if (fills(i, a) || next_door(b, inc, a))
 		return true;
 	if (i->kind != a->kind || strcmp(i->vector, a->vector) != 0)
 		return false;
-	if (next_door(b, inc, a))
-		return true;
 	if (strcmp(i->link, a->link) != 0 && a->link[0] != '\0' && i->link[0] != '\0')
 		return false;
 	if (same_name(i, a))

@@ -410,7 +410,7 @@ watch_cell(const struct watch *w, enum watch_sum which)
 	}
 	small = c.answers > c.large ? c.answers - c.large : 0;
 	left = c.queries > small ? c.queries - small : 0;
-	if (left >= packets / FRAGMENTS_MOST && left < packets) {
+	if ((uint64_t)left * FRAGMENTS_MOST >= packets && left < packets) {
 		if (w->records) {
 			c.large = left;
 			c.answers -= packets - left;
@@ -546,12 +546,18 @@ watch_spread_s(const struct watch *w)
 double
 watch_top_name_share(const struct watch *w)
 {
-	uint64_t top = 0;
+	uint64_t top = 0, named = 0, of = w->total.large;
 
-	for (int i = 0; i < WATCH_NAMES; i++)
+	for (int i = 0; i < WATCH_NAMES; i++) {
+		named += w->name[i].count;
 		if (w->name[i].count > top)
 			top = w->name[i].count;
-	return w->total.large > 0 ? (double)top / w->total.large : 0;
+	}
+	/* later fragments that were sampled without their first one count as answers, but show no name: of those that
+	 * do, unless they are fewer than fragments explain */
+	if (w->counted && named < of)
+		of = named * FRAGMENTS_MOST > of ? named : of / FRAGMENTS_MOST;
+	return of > 0 ? (double)top / (double)of : 0;
 }
 
 double

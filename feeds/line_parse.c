@@ -24,7 +24,7 @@ static const char *const signal_names[] = {
 	"clock_offset", "flow_answers", "lost_share", "record_share", "repaired_share", "sampling_changed", "undecoded",
 	"group_multiple", "history", "lasting", "multiple", "ordinary_rate", "packets_multiple", "sent_packets", "sent_rate",
 	"client_share", "slow_sum", "above_usual", "amplified_share", "any_share", "destinations", "full_in", "hosts", "largest_share", "load",
-	"per_host", "prefix_answers",
+	"pairs_each", "per_host", "prefix_answers", "sampled",
 };
 
 /* As the detectors put them; what is not here is called by its signal's name. */
@@ -55,6 +55,8 @@ static const char *const labels[] = {
 	"Asks again while it still holds the answer (TTL left)",
 	"The same answer again while it is still valid",
 	"Different sources of them",
+	"Pairs of source and host, for each of them: people talk with few",
+	"Of these really seen",
 	"Different sources",
 	"Queries without an answer",
 	"Answers it did not ask for",

@@ -97,7 +97,7 @@ scenario_reflection(struct gen *g, struct opts *o, struct rng rng)
 	f->two_sided = opt_yes(o, "two_sided", false);
 	/* at the reflectors' side the victim is a stranger, else one of ours */
 	f->target = opt_addr(o, "victim", f->two_sided ? "203.0.113.77" : "10.64.1.77");
-	f->carpet = carpet_new(g, o);
+	f->carpet = carpet_new(g, o, rate);
 	six = f->carpet != NULL ? carpet_is_v6(f->carpet) : !addr_is_v4(&f->target);
 	f->peers = (uint32_t)opt_uint(o, "reflectors", 200);
 	f->peer = gen_alloc(g, f->peers, sizeof(*f->peer));

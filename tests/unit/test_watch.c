@@ -327,6 +327,36 @@ test_eviction(void **state)
 	watches_done(&w);
 }
 
+/* Numbers instead of matches: one answer of three packets that nobody asked for stays one that nobody asked for, and
+ * fragments without their first one do not hide that all who show a name ask the same. */
+static void
+test_counted(void **state)
+{
+	struct watch w = {.service = SERVICE_DNS, .sampling = 1, .counted = true, .records = true};
+
+	(void)state;
+	for (uint32_t packets = 1; packets <= 12; packets++) {
+		w.sum[WINDOW_SHORT] = (struct cell){.answers = packets, .answer_packets = packets, .large = packets, .large_bytes = packets * 1400};
+		assert_int_equal(watch_cell(&w, SUM_SHORT).large, packets);
+		assert_int_equal(watch_cell(&w, SUM_SHORT).matched, 0);
+	}
+	/* two queries explain twelve packets: they were two answers */
+	w.sum[WINDOW_SHORT].queries = 2;
+	assert_int_equal(watch_cell(&w, SUM_SHORT).large, 2);
+	assert_int_equal(watch_cell(&w, SUM_SHORT).matched, 2);
+	w.total.large = 90;
+	w.name[0].count = 30;
+	assert_true(watch_top_name_share(&w) > 0.99);
+	w.name[1].count = 30; /* 60 of 90 show theirs, half of them this one */
+	assert_true(watch_top_name_share(&w) < 0.51);
+	w.name[1].count = 0;
+	w.name[0].count = 3; /* too few for fragments to explain the rest */
+	assert_true(watch_top_name_share(&w) < 0.21);
+	w.counted = false;
+	w.name[0].count = 30;
+	assert_true(watch_top_name_share(&w) < 0.34);
+}
+
 int
 main(void)
 {
@@ -338,6 +368,7 @@ main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_open_hash),
 		cmocka_unit_test(test_eviction),
+		cmocka_unit_test(test_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
