@@ -58,13 +58,13 @@ curve_add(struct curve *c, int64_t second, const struct series_point *p)
 
 /* Adds a watch's tick to the curves of everything and of its link. */
 static void
-amplified(struct series_point *p, const struct watch *w, bool offender)
+amplified(const struct engine *e, struct series_point *p, const struct watch *w)
 {
 	const struct cell *c = &w->now;
 
 	if (w->service == SERVICE_NONE || service_is_names(w->service) || w->service >= SERVICE_LEVEL)
 		return; /* a server under queries: its few answers are not amplified, or are its clients' already */
-	p->offenders += offender && (c->large > 0 || c->answers > 0);
+	p->offenders += w->life.alert != 0 && (c->large > 0 || c->answers > 0);
 	if (w->records)
 		return; /* counted in the seconds they covered */
 	if (w->service == SERVICE_DNS) {
@@ -73,7 +73,7 @@ amplified(struct series_point *p, const struct watch *w, bool offender)
 		p->amplified_first_bytes += c->large_bytes - later;
 		p->amplified_later_bytes += later;
 		p->amplified_answers += c->large;
-	} else if (offender) {
+	} else if (engine_is_hit(e, w)) {
 		p->amplified_first_bytes += c->answer_bytes - c->later_bytes;
 		p->amplified_later_bytes += c->later_bytes;
 		p->amplified_answers += c->answers;
@@ -153,7 +153,7 @@ engine_grow_curves(struct engine *e)
 			const struct watch *w = &e->watches.pool[e->watches.order[i]];
 
 			if (w->link == l && w->touched == e->env.tick && w->side == SIDE_CLIENT)
-				amplified(&p, w, w->life.alert != 0);
+				amplified(e, &p, w);
 		}
 		curve_add(&e->curve[l], second, &p);
 		link_load_add(&e->link_load[l - 1], second, &p);
@@ -163,7 +163,7 @@ engine_grow_curves(struct engine *e)
 		const struct watch *w = &e->watches.pool[e->watches.order[i]];
 
 		if (w->touched == e->env.tick)
-			amplified(&all, w, w->life.alert != 0);
+			amplified(e, &all, w);
 	}
 	curve_add(&e->curve[0], second, &all);
 }

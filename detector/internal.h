@@ -129,6 +129,9 @@ void engine_levels(struct engine *e);
 /* Adds what one second held; the gap to the last point is filled with zeros. */
 void curve_add(struct curve *c, int64_t second, const struct series_point *p);
 
+/* Whether a client's watch is under an attack that has an alert: its own, or one of its whole prefix. */
+bool engine_is_hit(const struct engine *e, const struct watch *w);
+
 /* Outside or inside: may the detector of servers look at this pair, or that of clients? */
 bool engine_stranger(const struct engine *e, const struct pair *p, struct place client, struct place server);
 

@@ -153,6 +153,9 @@ belongs(const struct book *b, const struct book_incident *inc, const struct aler
 		return true;
 	if (a->role == ROLE_VICTIM)
 		return false; /* two victims of one service are two attacks unless the name ties them */
+	/* where names are not seen, one link is enough: its customers ask one resolver over IPv4 and another over IPv6 */
+	if (a->role == ROLE_ABUSER && a->link[0] != '\0' && strcmp(i->link, a->link) == 0 && a->qname_len == 0 && i->qname_len == 0)
+		return true;
 	return i->has_through && a->peers_n > 0 && addr_equal(&i->through, &a->peers[0].addr);
 }
 

@@ -220,6 +220,8 @@ link_sentence(struct alert *a, const char *who)
 	hosts_text(a, offenders, hosts, sizeof(hosts));
 	if (offenders > 0)
 		snprintf(cause, sizeof(cause), "; %.0f %% of it is caused by %s", 100 * value(a, EV_OFFENDER_SHARE), hosts);
+	else if (hosts[0] != '\0')
+		snprintf(cause, sizeof(cause), "; most of them go to %s, none of which stands out", hosts);
 	if (value(a, EV_USUAL_SHARE) > 0)
 		snprintf(usual, sizeof(usual), ", usual at this hour are %.1f %%", 100 * value(a, EV_USUAL_SHARE));
 	if (in > 0)
