@@ -54,8 +54,9 @@ enum evidence_key {
 	EV_MULTIPLE, EV_BASELINE_BPS, EV_BASELINE_PPS, EV_BASELINE_ANSWERS, EV_ANSWERS_PS, EV_HISTORY,
 	EV_DESTINATIONS, EV_LARGEST_SHARE, /* hosts of a prefix that are hit, and what the loudest takes */
 	EV_OFFENDERS, EV_OFFENDER_SHARE,   /* hosts that cause it, and their share of a link's load */
-	EV_RATE_ERROR, /* of pps and bps, where only samples were seen: half of the 99 % interval, relative */
 	EV_LINK_LOAD, EV_DNS_SHARE, EV_AMPLIFIED_SHARE, EV_USUAL_SHARE, EV_FULL_IN,
+	EV_RATE_ERROR, /* of pps and bps, where only samples were seen: half of the 99 % interval, relative */
+	EV_BASELINE_WEEKS, EV_BASELINE_HOSTS, /* that the ordinary level was learned from */
 	EVIDENCE_KEYS
 };
 

@@ -172,7 +172,8 @@ make_tables(struct engine *e, const struct engine_config *c)
 	e->judged = calloc(watches + areas, sizeof(*e->judged));
 	e->queue = calloc((size_t)watches + areas + BOOK_INCIDENTS, sizeof(*e->queue));
 	e->facts = calloc(areas, sizeof(*e->facts));
-	if (e->facts == NULL || e->server == NULL || e->server_touched == NULL || e->judged == NULL || e->queue == NULL)
+	e->group_level = calloc(LEVEL_GENERAL + c->groups_n, sizeof(*e->group_level));
+	if (e->facts == NULL || e->group_level == NULL || e->server == NULL || e->server_touched == NULL || e->judged == NULL || e->queue == NULL)
 		return ERR_NOMEM;
 	if (watches_init(&e->watches, watches) < 0 || watches_init(&e->areas, areas) < 0 || book_init(&e->book) < 0 ||
 	    ledger_init(&e->ledger, c->seed) < 0 || drawn_init(&e->drawn, c->seed) < 0 || baselines_init(&e->baselines, c->seed) < 0)
@@ -243,6 +244,7 @@ engine_free(struct engine *e)
 	watches_done(&e->watches);
 	watches_done(&e->areas);
 	free(e->facts);
+	free(e->group_level);
 	free(e->link_load);
 	book_done(&e->book);
 	ledger_done(&e->ledger);

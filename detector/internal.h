@@ -7,6 +7,7 @@
 #include "detector/baseline.h"
 #include "detector/cover.h"
 #include "detector/engine.h"
+#include "detector/group_baseline.h"
 #include "detector/ledger.h"
 #include "detector/life.h"
 #include "detector/drawn.h"
@@ -14,7 +15,8 @@
 #include "detector/shard.h"
 #include "detector/watch.h"
 
-enum { SERIES_POINTS = 7200, SERVERS = 1 << 13, WHY_ROWS = 32, WORDS = 512 };
+enum { SERIES_POINTS = 7200, SERVERS = 1 << 13, WHY_ROWS = 32, WORDS = 512,
+	LEVEL_GENERAL = 2 };
 
 /* A curve: one ring of points from the first tick on; when it is full, points are merged two by two and
  * the width doubles, so that any length of run fits. */
@@ -92,6 +94,9 @@ struct engine {
 	struct ledger ledger;
 	struct drawn drawn;
 	struct baselines baselines;
+	struct group_baseline *group_level; /* other hosts, DNS servers in general, then the configured groups */
+	uint32_t levels_tick;       /* of the latest look */
+	uint32_t levels_hour;       /* since 1970: the first one that groups have not learned; 0: none has passed */
 	bool report_records;        /* records came lately: rates are known in minutes only */
 	char *words[WORDS];         /* texts of restored alerts, which are static elsewhere */
 	size_t words_n;

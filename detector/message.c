@@ -328,9 +328,10 @@ sentence(struct alert *a, const struct watch *w, const struct verdict *v)
 	case KIND_DNS_TUNNEL:
 	case KIND_OPEN_RESOLVER: break; /* names_text.c */
 	case KIND_TRAFFIC_ANOMALY:
+		anomaly_measure(w, question, sizeof(question));
 		snprintf(a->message, sizeof(a->message),
-		    "%s sends %.0f times what is ordinary for it at this hour: %s instead of %s, %.0f packets a second instead of %.0f%s; "
-		    "no more precise kind explains it", who, value(a, EV_MULTIPLE), rate, rate_text(value(a, EV_BASELINE_BPS), ordinary),
+		    "%s sends %.0f times %s: %s instead of %s, %.0f packets a second instead of %.0f%s; "
+		    "no more precise kind explains it", who, value(a, EV_MULTIPLE), question, rate, rate_text(value(a, EV_BASELINE_BPS), ordinary),
 		    value(a, EV_PPS), value(a, EV_BASELINE_PPS), behind);
 		break;
 	default:

@@ -66,12 +66,17 @@ extern const uint32_t watch_window_s[WATCH_WINDOWS];
 
 /* How far a host is above its own ordinary level, at the latest look; see anomaly.c. */
 enum { LEVEL_RATES = 3 }; /* bytes, packets, DNS answers a second */
+/* Whose ordinary level that is: the host's average of the last hour, its median at this hour of the week, or, for one
+ * that is too young, that of its group, or of hosts in general where the group has too few. */
+enum level_basis { BASIS_AVERAGE, BASIS_HOUR, BASIS_GROUP, BASIS_GENERAL, LEVEL_BASES };
 struct level {
 	double rate[LEVEL_RATES], expected[LEVEL_RATES];
 	double limit;         /* bytes: what is beyond it is far above */
 	double group;         /* the median multiple among hosts of its kind; 1: nothing to compare with */
 	double above_s;       /* so long it has been far above */
 	double history_s;     /* learned before */
+	uint32_t weeks, hosts; /* that the ordinary level was learned from; 0 weeks: of the last hour */
+	uint8_t basis;        /* enum level_basis */
 	bool server;          /* it answers DNS queries of several clients */
 	bool explained;       /* a more precise alert is open about it */
 };

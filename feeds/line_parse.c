@@ -24,7 +24,7 @@ static const char *const signal_names[] = {
 	"clock_offset", "flow_answers", "lost_share", "record_share", "repaired_share", "sampling_changed", "undecoded",
 	"group_multiple", "history", "lasting", "multiple", "ordinary_rate", "packets_multiple", "sent_packets", "sent_rate",
 	"client_share", "slow_sum", "above_usual", "amplified_share", "any_share", "destinations", "full_in", "hosts", "largest_share", "load",
-	"pairs_each", "per_host", "prefix_answers", "sampled",
+	"pairs_each", "per_host", "prefix_answers", "sampled", "weeks",
 };
 
 /* As the detectors put them; what is not here is called by its signal's name. */
@@ -85,7 +85,11 @@ static const char *const labels[] = {
 	"Packets of large answers in one flow: no stub keeps its port",
 	"Records lost on the way",
 	"Records with impossible times",
-	"Bytes sent, against what is ordinary for it",
+	"Bytes sent, against its own average of the last hour",
+	"Bytes sent, against its own median at this hour of the week",
+	"Bytes sent, against the hosts of its group: it is too young itself",
+	"Bytes sent, against hosts in general: it is too young itself, its group too small",
+	"Weeks that taught what is ordinary at this hour; 0: the last hour did",
 	"Time above it so far",
 	"Learned before",
 	"More than hosts like it",
