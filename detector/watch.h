@@ -23,7 +23,7 @@ struct cell {
 	uint32_t queries, any_queries, answers, answer_packets;
 	uint32_t large, matched, repeat, later_packets;
 	uint32_t ticks;       /* seconds with a large answer (DNS) or any answer (other services) */
-	uint32_t peers;       /* pairs seen, summed over the ticks */
+	uint32_t peers;       /* pairs with a large answer (other services: any), summed over the ticks */
 	uint64_t query_bytes, answer_bytes, large_bytes, large_size, large_query_bytes, later_bytes;
 };
 
@@ -175,7 +175,8 @@ double watch_top_name_share(const struct watch *w);
 void watch_take_peer(struct watch *w, const struct addr *peer, uint64_t answers, uint64_t bytes);
 /* The only name of a watch is this one; counted `count` times more. */
 void watch_set_name(struct watch *w, const uint8_t *wire, size_t len, uint16_t qtype, uint64_t count);
-/* Share of the loudest peer among the large answers of the episode, at least (Space-Saving's lower bound). */
+/* Share of the loudest peer among the large answers of the episode, of a server those of the last minutes, at least
+ * (Space-Saving's lower bound). */
 double watch_top_peer_share(const struct watch *w);
 
 /* Adds a pair's tick to the watch of one of its ends. */

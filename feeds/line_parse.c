@@ -23,7 +23,7 @@ static const char *const signal_names[] = {
 	"address_share", "day_bytes", "day_hours", "distinct_share", "failing", "failing_rate", "failing_share", "hour_bytes", "name_length", "new_share", "over_usual", "rare_share", "recursive_answers", "strangers", "zones",
 	"clock_offset", "flow_answers", "lost_share", "record_share", "repaired_share", "sampling_changed", "undecoded",
 	"group_multiple", "history", "lasting", "multiple", "ordinary_rate", "packets_multiple", "sent_packets", "sent_rate",
-	"client_share", "slow_sum", "above_usual", "amplified_share", "any_share", "destinations", "full_in", "hosts", "largest_share", "load",
+	"client_rate", "client_share", "slow_sum", "above_usual", "amplified_share", "any_share", "destinations", "full_in", "hosts", "largest_share", "load",
 	"pairs_each", "per_host", "prefix_answers", "sampled", "weeks",
 };
 
@@ -99,6 +99,7 @@ static const char *const labels[] = {
 	"Rate sent",
 	"Large answers minute after minute, beyond one in three",
 	"Large answers to its loudest client",
+	"Large answers a second to each client that gets any",
 	"Amplified answers among all that it carries",
 	"And above what is usual at this hour",
 	"ANY among the large answers",

@@ -17,7 +17,7 @@ const struct scenario scenarios[] = {
 	    "stagger= ports=random|PORT arrival=regular|poisson v6= ordinary= ttl= first= together= address=", scenario_infected},
 	{"reflection", "DNS answers nobody here asked for, arriving at a victim",
 	    "victim= reflectors= rate= qtype= name= answer= start= stop= two_sided= port=random|PORT "
-	    "spread= targets= move=", scenario_reflection},
+	    "spread= targets= move= victims= server=", scenario_reflection},
 	{"amp", "another UDP amplifier's answers arriving at a victim",
 	    "vector= victim= reflectors= pps= size= start= stop= port=random|PORT spread= targets= move=", scenario_amp},
 	{"spoofed", "queries to one resolver, every source new", "target= pps= packets= name=random|NAME v6= size= start= stop=",

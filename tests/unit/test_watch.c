@@ -357,6 +357,35 @@ test_counted(void **state)
 	assert_true(watch_top_name_share(&w) < 0.34);
 }
 
+/* A server that has answered many for hours: who is loud now has his share of what was answered lately. */
+static void
+test_fading(void **state)
+{
+	struct watch w = {.side = SIDE_SERVER, .service = SERVICE_DNS, .sampling = 1};
+	struct addr a;
+
+	(void)state;
+	for (uint32_t t = 1; t <= 7200; t++) {
+		for (uint32_t i = 0; i < 10; i++) {
+			a = kit_addr(0xcb007100 + (t * 10 + i) % 199);
+			watch_take_peer(&w, &a, 1, 3000);
+		}
+		watch_close_tick(&w, t);
+	}
+	assert_true(watch_top_peer_share(&w) < 0.1);
+	a = kit_addr(0xc6336401);
+	for (uint32_t t = 7201; t <= 7260; t++) {
+		watch_take_peer(&w, &a, 10, 30000);
+		watch_close_tick(&w, t);
+	}
+	assert_true(watch_top_peer_share(&w) > 0.2);
+	w.life.alert = 1; /* what an alert tells of only grows */
+	uint64_t before = w.peer[0].answers;
+	for (uint32_t t = 7261; t <= 7400; t++)
+		watch_close_tick(&w, t);
+	assert_int_equal(w.peer[0].answers, before);
+}
+
 int
 main(void)
 {
@@ -369,6 +398,7 @@ main(void)
 		cmocka_unit_test(test_open_hash),
 		cmocka_unit_test(test_eviction),
 		cmocka_unit_test(test_counted),
+		cmocka_unit_test(test_fading),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
