@@ -87,7 +87,7 @@ servers(struct gen *g, struct opts *o, struct town *t, uint64_t dns_micro)
 	uint32_t mail = (uint32_t)opt_uint(o, "mail", 1), forwarders = (uint32_t)opt_uint(o, "forwarders", 5);
 	uint32_t cgnat = (uint32_t)opt_uint(o, "cgnat", 1), validators = (uint32_t)opt_uint(o, "validators", 1);
 	uint32_t antivirus = (uint32_t)opt_uint(o, "antivirus", 1), subs = (uint32_t)opt_uint(o, "subs", 50);
-	uint64_t mailrate = opt_micro(o, "mailrate", "6"), authrate = opt_micro(o, "authrate", "20");
+	uint64_t mailrate = opt_micro(o, "mailrate", "6"), validatorrate = opt_micro(o, "validatorrate", "3"), authrate = opt_micro(o, "authrate", "20");
 	uint32_t authoritative = (uint32_t)opt_uint(o, "authoritative", 0), first = t->clients;
 	struct addr a;
 
@@ -99,7 +99,7 @@ servers(struct gen *g, struct opts *o, struct town *t, uint64_t dns_micro)
 	}
 	for (uint32_t i = 0; i < validators; i++) {
 		a = host_server(&t->net, 44 + i);
-		process_start(g, t, resident(g, t, &a, 32768, 4096), 3000000, act_validator);
+		process_start(g, t, resident(g, t, &a, 32768, 4096), validatorrate, act_validator);
 	}
 	for (uint32_t i = 0; i < cgnat && dns_micro > 0; i++) {
 		a = host_server(&t->net, 54 + i);

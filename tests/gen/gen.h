@@ -163,5 +163,6 @@ void scenario_lookalikes(struct gen *g, struct opts *o, struct rng rng);
 void scenario_fragflood(struct gen *g, struct opts *o, struct rng rng);
 void scenario_town(struct gen *g, struct opts *o, struct rng rng);
 void scenario_bulk(struct gen *g, struct opts *o, struct rng rng);
+void scenario_stream(struct gen *g, struct opts *o, struct rng rng);
 
 #endif

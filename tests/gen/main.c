@@ -11,7 +11,7 @@ const struct scenario scenarios[] = {
 	{"benign", "ordinary customers, mail, forwarders, validators, resolvers, web, QUIC, NTP, VPN, calls",
 	    "net= net6= clients= clients6= dns= resolver= resolver6= recursion= nocache= mail= mailrate= forwarders= "
 	    "cgnat= subs= validators= antivirus= ntp= icmp= web= quic= calls= vpn= speedtests= transfers= "
-	    "authoritative= authrate=", scenario_benign},
+	    "authoritative= authrate= validatorrate=", scenario_benign},
 	{"infected", "customers that query for amplified answers through a resolver",
 	    "hosts= hosts6= net= net6= rate=A[-B] qtype= name= answer= edns= do= resolver= resolver6= start= stop= "
 	    "stagger= ports=random|PORT arrival=regular|poisson v6= ordinary= ttl= first= together= address=", scenario_infected},
@@ -28,13 +28,15 @@ const struct scenario scenarios[] = {
 	{"tunnel", "data in new names below a zone, so many bytes a second",
 	    "clients= net= rate= chunk= qtype= answer= zone= resolver= start= stop=", scenario_tunnel},
 	{"dga", "generated domains that do not exist", "clients= net= rate= rcode= resolver= start= stop=", scenario_dga},
-	{"strangers", "the world asks a resolver of ours; authoritative=yes: a public server instead",
-	    "server= given= net= strangers= rate= authoritative= resolver= start= stop=", scenario_strangers},
+	{"strangers", "the world asks a resolver of ours; authoritative=yes: a public server instead; kind=KIND, none: labelled so",
+	    "server= given= net= strangers= rate= authoritative= kind= resolver= start= stop=", scenario_strangers},
 	{"lookalikes", "ordinary names that look like abuse: disposable, hashes, block lists, reverse, probes, a lost suffix",
 	    "disposable= scanner= blocklist= reverse= probes= suffix= clients= net= resolver= start= stop=", scenario_lookalikes},
 	{"town", "a hundred thousand subscribers over days: sessions, devices, an update's evening, monitors",
 	    "net= net6= subs= sessions=A-DAY resolver= resolver6= recursion= web=PERMILLE rush=PERCENT rush_hour= "
 	    "fetch=PERMILLE devices= monitors= progress=", scenario_town},
+	{"stream", "bulk transfers at a steady rate: a backup (up=yes), a cache that is filled, an update, QUIC",
+	    "host= hosts= net= server= servers= pps= size= up= quic= start= stop=", scenario_stream},
 	{"bulk", "mixed traffic in quantity, for timing", "packets= pps= size= hosts= net= net6= v6= servers= dns=",
 	    scenario_bulk},
 	{NULL, NULL, NULL, NULL},
