@@ -80,11 +80,11 @@ settings_of_group(const struct config *c, const struct config_group *g, struct d
 	apply_settings(s, g->threshold, g->thresholds_n);
 }
 
-/* A group that says nothing but who never alerts needs no thresholds. */
+/* A group that says nothing but who never alerts needs neither thresholds nor baselines. */
 static bool
 has_settings(const struct config_group *g)
 {
-	return g->kind != GROUP_PLAIN || g->thresholds_n > 0;
+	return g->kind != GROUP_PLAIN || g->thresholds_n > 0 || !g->never_alert;
 }
 
 /* The fastest link that one of its members sits behind; 0 when one may come over an unknown one. */
@@ -274,7 +274,8 @@ prepare(struct prepared *p, const struct config *c, bool live)
 			continue;
 		struct engine_group *to = &p->group[p->engine.groups_n++];
 
-		*to = (struct engine_group){.name = g->name, .kind = g->kind, .never = g->never_alert, .member = &p->prefix[at],
+		*to = (struct engine_group){.name = g->name, .kind = g->kind, .never = g->never_alert,
+			.subscribers = g->kind != GROUP_CGNAT ? 0 : g->subscribers > 0 ? g->subscribers : GROUP_SUBSCRIBERS, .member = &p->prefix[at],
 			.members_n = g->members_n};
 		settings_of_group(c, g, &to->settings);
 		for (size_t k = 0; k < g->members_n; k++)

@@ -182,7 +182,20 @@ troubled(const struct exporter *x)
 	for (size_t i = 0; i < sizeof(trouble) / sizeof(trouble[0]); i++)
 		if (x->count[trouble[i]] > x->told[trouble[i]])
 			return true;
-	return false;
+	/* a clock that is off is trouble for as long as records come by it */
+	return (x->clock_offset_ns >= EXPORTER_CLOCK_STEP_NS || x->clock_offset_ns <= -EXPORTER_CLOCK_STEP_NS) &&
+	    x->count[EXPORTER_RECORDS] > x->told[EXPORTER_RECORDS];
+}
+
+/* What was lost, in records: of versions that number datagrams, as many as a datagram holds on average. */
+static uint64_t
+lost_records(struct exporter *x)
+{
+	uint64_t lost = since(x, EXPORTER_LOST), datagrams = x->count[EXPORTER_DATAGRAMS], records = x->count[EXPORTER_RECORDS];
+
+	if ((x->key.version != EXPORT_V9 && x->key.version != EXPORT_SFLOW) || datagrams == 0 || records <= datagrams)
+		return lost;
+	return (uint64_t)((double)lost * ((double)records / (double)datagrams));
 }
 
 size_t
@@ -196,7 +209,7 @@ exporters_news(struct exporters *e, struct exporter_news *out, size_t max)
 		if (!troubled(x))
 			continue;
 		out[n++] = (struct exporter_news){.addr = x->key.addr, .records = since(x, EXPORTER_RECORDS),
-			.lost = since(x, EXPORTER_LOST), .undecoded = since(x, EXPORTER_NO_TEMPLATE), .corrupt = since(x, EXPORTER_CORRUPT),
+			.lost = lost_records(x), .undecoded = since(x, EXPORTER_NO_TEMPLATE), .corrupt = since(x, EXPORTER_CORRUPT),
 			.repaired = since(x, EXPORTER_TIME_REPAIRED), .sampling_changed = since(x, EXPORTER_SAMPLING_CHANGED),
 			.clock_offset_ns = x->clock_offset_ns, .sampling = x->sampling};
 	}

@@ -110,7 +110,8 @@ uint64_t exporters_full(const struct exporters *e); /* look-ups that ended in th
 /* The counters of all rows together; adds to `sum`. */
 void exporters_sum(const struct exporters *e, uint64_t sum[EXPORTER_COUNTS]);
 
-/* What happened to an exporter's records since it was last told of; told only when something was wrong. */
+/* What happened to an exporter's records since it was last told of; told only when something was wrong.  `lost` is in
+ * records: estimated where the version numbers its datagrams. */
 struct exporter_news {
 	struct addr addr;
 	uint64_t records, lost, undecoded, corrupt, repaired, sampling_changed;

@@ -56,6 +56,8 @@ enum evidence_key {
 	EV_OFFENDERS, EV_OFFENDER_SHARE,   /* hosts that cause it, and their share of a link's load */
 	EV_LINK_LOAD, EV_DNS_SHARE, EV_AMPLIFIED_SHARE, EV_USUAL_SHARE, EV_FULL_IN,
 	EV_ADDRESSES, /* of one IPv6 customer, that drew answers */
+	EV_RATE_ERROR, /* of pps and bps, where only samples were seen: half of the 99 % interval, relative */
+	EV_BASELINE_WEEKS, EV_BASELINE_HOSTS, /* that the ordinary level was learned from */
 	EVIDENCE_KEYS
 };
 

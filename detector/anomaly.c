@@ -7,6 +7,8 @@
  * It says the least of all kinds.  Where a more precise one is open about the host, or names it as what an attack goes
  * through, this one stays silent.
  */
+#include <stdio.h>
+
 #include "detector/detector.h"
 
 #define F(field) offsetof(struct anomaly_settings, field)
@@ -20,10 +22,19 @@ static const struct setting table[] = {
 	{"lasting", "s", 10, 86400, 60, "the precise kinds name an attack within a minute", F(lasting), "time it must last"},
 	{"group-multiple", "x", 1, 1e6, 5, "what happens to all of them is no host's own doing", F(group_multiple),
 	    "how much more it rose than hosts like it"},
+	{"group-most", "x", 1, 1e6, 8, "docs/calibration.md: an ordinary day moves a resolver by less than 8", F(group_most),
+	    "of what hosts like it rose together, so much is put down to the day at most"},
 	{"other-average", "bit/s", 1e3, 1e12, 1e6, "customers' lines are idle on average and full at times", F(other_average),
 	    "hosts other than DNS servers: least ordinary rate"},
 	{"other-lasting", "s", 10, 86400, 600, "speed tests and downloads are over by then", F(other_lasting),
 	    "hosts other than DNS servers: time it must last"},
+};
+
+static const char *const against[LEVEL_BASES] = {
+	[BASIS_AVERAGE] = "Bytes sent, against its own average of the last hour",
+	[BASIS_HOUR] = "Bytes sent, against its own median at this hour of the week",
+	[BASIS_GROUP] = "Bytes sent, against the hosts of its group: it is too young itself",
+	[BASIS_GENERAL] = "Bytes sent, against hosts in general: it is too young itself, its group too small",
 };
 
 static double
@@ -38,13 +49,14 @@ judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
 	const struct anomaly_settings *set = &env->settings->anomaly;
 	const struct level *l = &w->level;
 	double multiple = over(l->rate[0], l->expected[0], 1), packets = over(l->rate[1], l->expected[1], 0.01);
-	double bps = l->rate[0] * 8, pps = l->rate[1], apart = multiple / (l->group > 1 ? l->group : 1), ordinary = l->expected[0] * 8;
+	double together = l->group < 1 ? 1 : l->group < set->group_most ? l->group : set->group_most;
+	double bps = l->rate[0] * 8, pps = l->rate[1], apart = multiple / together, ordinary = l->expected[0] * 8;
 	double lasting = l->server ? set->lasting : set->other_lasting;
 	double limit = l->limit > 0 ? over(l->limit, l->expected[0], 1) : set->multiple;
 	bool all = true;
 
 	*v = (struct verdict){.role = l->server ? ROLE_RESOLVER : ROLE_REFLECTOR, .window_s = (uint32_t)lasting};
-	verdict_signal(v, "multiple", "Bytes sent, against what is ordinary for it", "size", "x", multiple, multiple, multiple, limit);
+	verdict_signal(v, "multiple", against[l->basis], "size", "x", multiple, multiple, multiple, limit);
 	verdict_signal(v, "packets_multiple", "Packets sent, against what is ordinary for it", "rate", "x", packets, packets, packets,
 	    set->packets_multiple);
 	verdict_signal(v, "sent_rate", "Rate sent", "size", "bit/s", bps, bps, bps, set->rate);
@@ -59,6 +71,9 @@ judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
 		v->signals[i].required = true;
 		all = all && v->signals[i].met;
 	}
+	/* nothing is asked of it, but whoever looks wants to know */
+	verdict_signal(v, "weeks", "Weeks that taught what is ordinary at this hour; 0: the last hour did", "persistence", "", l->weeks, l->weeks,
+	    l->weeks, 0);
 	if (all)
 		v->heat = HEAT_HOT;
 	else if (multiple >= 0.75 * limit && bps >= 0.75 * set->rate)
@@ -69,6 +84,22 @@ judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
 	}
 	if ((w->flags & HOST_NEVER) != 0)
 		v->heat = HEAT_COLD;
+}
+
+void
+anomaly_measure(const struct watch *w, char *buf, size_t n)
+{
+	const struct level *l = &w->level;
+	char weeks[24] = "";
+
+	if (l->weeks > 0)
+		snprintf(weeks, sizeof(weeks), " (%u week%s)", l->weeks, l->weeks > 1 ? "s" : "");
+	switch ((enum level_basis)l->basis) {
+	case BASIS_HOUR: snprintf(buf, n, "what is ordinary for it at this hour of the week%s", weeks); break;
+	case BASIS_GROUP: snprintf(buf, n, "what is ordinary for the %u hosts of its group%s, being too young itself", l->hosts, weeks); break;
+	case BASIS_GENERAL: snprintf(buf, n, "what is ordinary for %u hosts like it%s, being too young itself", l->hosts, weeks); break;
+	default: snprintf(buf, n, "what it sent in the hour before, on average"); break;
+	}
 }
 
 void
@@ -88,6 +119,8 @@ anomaly_figures(struct alert *a, const struct watch *w)
 		alert_evidence_add(a, EV_BASELINE_ANSWERS, l->expected[2], 0);
 	}
 	alert_evidence_add(a, EV_HISTORY, l->history_s, 0);
+	alert_evidence_add(a, EV_BASELINE_WEEKS, l->weeks, 0);
+	alert_evidence_add(a, EV_BASELINE_HOSTS, l->hosts, 0);
 	a->bytes = w->total.answer_bytes;
 	a->packets = w->total.answer_packets;
 }

@@ -67,14 +67,32 @@ area_get(struct engine *e, const struct addr *key, enum watch_side side, uint8_t
 
 	if (a == NULL)
 		return NULL;
-	if (a->born == e->env.tick && a->touched != e->env.tick)
+	if (a->born == e->env.tick && a->touched != e->env.tick) {
 		a->link = host->link;
-	else if (a->link != host->link)
+		e->facts[a - e->areas.pool] = (struct area_facts){.pairs_tick = e->env.tick};
+	} else if (a->link != host->link)
 		a->link = 0; /* a prefix behind several links is behind none */
 	a->flags = host->flags;
 	if (host->report_s > a->report_s)
 		a->report_s = host->report_s;
 	return a;
+}
+
+static void
+count_pair(struct engine *e, const struct watch *area, const struct watch *host, uint64_t peer_hash)
+{
+	struct area_facts *f = &e->facts[area - e->areas.pool];
+	uint64_t h = addr_hash(e->env.seed, &host->addr) * UINT64_C(0x9e3779b97f4a7c15) + peer_hash;
+
+	if (host->service < SERVICE_FIRST_UDP || service_info(host->service)->session_request == 0)
+		return;
+	if (e->env.tick - f->pairs_tick >= 60) {
+		f->pairs[1] = f->pairs[0];
+		f->pairs[0] = (struct hll){{0}};
+		f->pairs_tick = e->env.tick;
+	}
+	h = (h ^ h >> 32) * UINT64_C(0xd6e8feb86659fd93);
+	hll_add(&f->pairs[0], h ^ h >> 32);
 }
 
 void
@@ -88,8 +106,10 @@ areas_take(struct engine *e, const struct watch *w, const struct pair *p, const 
 	if (!counts(e, w))
 		return;
 	a = area_get(e, &prefix.addr, SIDE_PREFIX, w->service, w);
-	if (a != NULL)
+	if (a != NULL) {
+		count_pair(e, a, w, peer_hash);
 		watch_take(a, p, peer, peer_hash, name, e->env.tick, e->env.begin_ns);
+	}
 	a = w->link != 0 && w->service == SERVICE_DNS ? area_get(e, &link, SIDE_LINK, SERVICE_DNS, w) : NULL;
 	if (a != NULL)
 		watch_take(a, p, peer, peer_hash, name, e->env.tick, e->env.begin_ns);
@@ -133,6 +153,7 @@ areas_links(struct engine *e, int64_t second, uint32_t lag_s)
 		w->link = (uint16_t)(l + 1);
 		w->touched = e->env.tick;
 		w->report_s = lag_s;
+		w->sampling = e->stats.sampling > 1 ? e->stats.sampling : 1;
 		if (w->life.alert == 0) { /* the episode begins with its alert */
 			memset(&w->total, 0, sizeof(w->total));
 			w->first_ns = s->number * LOAD_SLOT_S * NS_PER_S;
@@ -237,15 +258,24 @@ add_host(struct area_facts *f, const struct watch *w)
 		add_top(f, w, activity(longer, w->service), w->service == SERVICE_DNS ? longer->large_bytes : longer->answer_bytes);
 }
 
-/* Whom to look at first when a link is full. */
+/* Whom to look at first when a link is full: hosts with alerts before others. */
 static void
 add_offender(struct area_facts *f, const struct watch *w)
 {
-	const struct cell *c = &w->sum[w->records ? WINDOW_LONG : WINDOW_SHORT];
+	enum watch_window which = w->records ? WINDOW_LONG : WINDOW_SHORT;
+	const struct cell *c = &w->sum[which];
 	uint64_t bytes = w->service == SERVICE_DNS ? c->large_bytes : c->answer_bytes;
+	double seconds = watch_window_s[which], covered = (double)(w->last_ns - w->first_ns) / 1e9 + 1;
 
-	f->offenders++;
-	f->offender_bps += (double)bytes * 8 / watch_window_s[w->records ? WINDOW_LONG : WINDOW_SHORT];
+	if (w->life.alert == 0) {
+		if (f->offenders == 0 && bytes > 0)
+			add_top(f, w, activity(c, w->service), bytes);
+		return;
+	}
+	if (f->offenders++ == 0)
+		f->top_n = 0;
+	/* records of an attack that began just now do not fill the window yet */
+	f->offender_bps += (double)bytes * 8 / (w->records && covered < seconds && covered >= 1 ? covered : seconds);
 	add_top(f, w, activity(c, w->service), bytes);
 }
 
@@ -281,7 +311,9 @@ areas_gather(struct engine *e)
 		uint32_t most = w->life.alert != 0 ? f->most : 0;
 		double share = f->share;
 
-		*f = (struct area_facts){.most = most, .share = share};
+		memset(f, 0, offsetof(struct area_facts, pairs_tick));
+		f->most = most;
+		f->share = share;
 		f->made = worth_it(e, w);
 		any = any || (f->made && w->side != SIDE_CUSTOMER);
 	}
@@ -300,7 +332,7 @@ areas_gather(struct engine *e)
 		    facts_of(e, watches_find(&e->areas, e->env.seed, &link, SIDE_LINK, SERVICE_DNS)) : NULL;
 		if (f != NULL)
 			add_host(f, w);
-		f = w->life.alert != 0 ? facts_of(e, watches_find(&e->areas, e->env.seed, &link, SIDE_LINK, SERVICE_NONE)) : NULL;
+		f = w->life.alert != 0 || counts(e, w) ? facts_of(e, watches_find(&e->areas, e->env.seed, &link, SIDE_LINK, SERVICE_NONE)) : NULL;
 		if (f != NULL)
 			add_offender(f, w);
 	}
@@ -324,20 +356,31 @@ load_figures(struct alert *a, const struct watch *w, const struct judge_env *env
 {
 	const struct load_state s = link_load_state(env->load);
 	double offenders = s.bps > 0 ? env->facts->offender_bps / s.bps : 0;
+	uint64_t seen = (uint64_t)(s.answers / w->sampling), total = w->total.answers / w->sampling;
 
-	alert_evidence_add(a, EV_RESPONSE_BYTES, (double)w->total.answer_bytes, w->total.answers);
-	alert_evidence_add(a, EV_BPS, s.bps * s.amplified, w->total.answers);
-	alert_evidence_add(a, EV_LINK_BPS, s.bps, w->total.answers);
-	alert_evidence_add(a, EV_LINK_LOAD, s.load, w->total.answers);
-	alert_evidence_add(a, EV_DNS_SHARE, s.dns, w->total.answers);
-	alert_evidence_add(a, EV_AMPLIFIED_SHARE, s.amplified, w->total.answers);
-	alert_evidence_add(a, EV_USUAL_SHARE, s.usual, w->total.answers);
+	alert_evidence_add(a, EV_RESPONSE_BYTES, (double)w->total.answer_bytes, total);
+	alert_evidence_add(a, EV_BPS, s.bps * s.amplified, seen);
+	alert_evidence_add(a, EV_LINK_BPS, s.bps, seen);
+	alert_evidence_add(a, EV_LINK_LOAD, s.load, seen);
+	alert_evidence_add(a, EV_DNS_SHARE, s.dns, seen);
+	alert_evidence_add(a, EV_AMPLIFIED_SHARE, s.amplified, seen);
+	alert_evidence_add(a, EV_USUAL_SHARE, s.usual, seen);
 	alert_evidence_add(a, EV_OFFENDERS, env->facts->offenders, env->facts->offenders);
 	alert_evidence_add(a, EV_OFFENDER_SHARE, offenders < 1 ? offenders : 1, env->facts->offenders);
 	if (s.full_in_s >= 0)
-		alert_evidence_add(a, EV_FULL_IN, s.full_in_s, w->total.answers);
+		alert_evidence_add(a, EV_FULL_IN, s.full_in_s, seen);
 	a->bytes = w->total.answer_bytes;
 	a->packets = w->total.answers;
+}
+
+/* How far a rate of samples may be off: 2.58 standard deviations of their number (Poisson). */
+static void
+rate_error(struct alert *a, const struct watch *w, enum evidence_key rate)
+{
+	const struct evidence *e = alert_evidence(a, rate);
+
+	if (w->sampling > 1 && e != NULL && e->sampled > 0)
+		alert_evidence_add(a, EV_RATE_ERROR, 2.5758 / sqrt((double)e->sampled), e->sampled);
 }
 
 void
@@ -358,6 +401,7 @@ area_figures(struct alert *a, const struct watch *w, const struct judge_env *env
 		alert_evidence_add(a, a->role == ROLE_VICTIM ? EV_DESTINATIONS : EV_OFFENDERS, f->most, f->most);
 		alert_evidence_add(a, EV_LARGEST_SHARE, f->share, f->most);
 	}
+	rate_error(a, w, EV_BPS);
 	if (a->role == ROLE_VICTIM || f->top_n == 0)
 		return; /* the other ends are those that answer */
 	a->peers_n = f->top_n;

@@ -36,6 +36,9 @@ struct area_facts {
 	bool made;
 	bool speaks;                     /* of a customer: its alert opens now, see customer.h */
 	bool carpet;                     /* a carpet alert is open or opens now: it speaks for the hosts */
+	/* what outlives the tick: who talked with whom over a service that carries sessions, two generations of a minute */
+	uint32_t pairs_tick;
+	struct hll pairs[2];
 };
 
 /* After the client's watch w took a pair, with the same arguments. */

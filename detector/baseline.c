@@ -141,7 +141,7 @@ struct expected
 baseline_expected(const struct baseline_row *r, int64_t t_s)
 {
 	unsigned int hour = week_hour(t_s);
-	struct expected e = {{0}, {0}};
+	struct expected e = {.weeks = 0};
 
 	for (int k = 0; k < BASELINE_RATES; k++) {
 		e.rate[k] = r->mean[k];
@@ -151,8 +151,10 @@ baseline_expected(const struct baseline_row *r, int64_t t_s)
 
 			if (r->weeks[h] == 0)
 				continue;
-			if (m > e.rate[k])
+			if (m > e.rate[k]) {
 				e.rate[k] = m;
+				e.weeks = k == RATE_BYTES ? r->weeks[h] : e.weeks;
+			}
 			if (d == 1)
 				e.spread[k] = 6 * 1.4826 * rate_of_code(r->mad[h][k]);
 		}
@@ -189,7 +191,7 @@ static void
 close_hour(struct baseline_row *r)
 {
 	uint16_t v[HOUR_MINUTES];
-	unsigned int h = r->hour, n = r->minute_n;
+	unsigned int h = week_hour((int64_t)r->hour * 3600), n = r->minute_n;
 
 	for (int k = 0; k < BASELINE_RATES && n >= HOUR_LEAST; k++) {
 		double m;
@@ -198,6 +200,8 @@ close_hour(struct baseline_row *r)
 		m = median_of(v, n);
 		for (unsigned int i = 0; i < n; i++)
 			v[i] = rate_code(fabs(rate_of_code(r->minute[k][i]) - m));
+		r->closed = r->hour;
+		r->level[k] = rate_code(m);
 		r->median[h][k] = moved(r->median[h][k], m, r->weeks[h]);
 		r->mad[h][k] = moved(r->mad[h][k], median_of(v, n), r->weeks[h]);
 	}
@@ -229,11 +233,11 @@ close_minute(struct baseline_row *r)
 void
 baseline_learn(struct baseline_row *r, int64_t t_s, double seconds, bool frozen)
 {
-	unsigned int hour = week_hour(t_s - 1);
+	uint32_t hour = (uint32_t)((t_s - 1) / 3600);
 
 	if (hour != r->hour) {
 		close_hour(r);
-		r->hour = (uint16_t)hour;
+		r->hour = hour;
 	}
 	r->frozen_s = frozen ? r->frozen_s + seconds : 0;
 	if (frozen && r->frozen_s < RELEARN_S)
@@ -285,6 +289,9 @@ save_row(const struct baseline_row *r, struct buf *out)
 	pack_f(out, r->multiple);
 	pack_u(out, r->minutes);
 	pack_u(out, r->hour);
+	pack_u(out, r->closed);
+	for (int k = 0; k < BASELINE_RATES; k++)
+		pack_u(out, r->level[k]);
 	pack_u(out, r->minute_n);
 	for (unsigned int i = 0; i < r->minute_n; i++)
 		for (int k = 0; k < BASELINE_RATES; k++)
@@ -334,7 +341,10 @@ load_row(struct baseline_row *r, struct cursor *c)
 	if (r->sum_s < 0 || r->sum_s > 60)
 		c->bad = true;
 	r->minutes = unpack_u32(c);
-	r->hour = (uint16_t)unpack_max(c, WEEK_HOURS - 1);
+	r->hour = unpack_u32(c);
+	r->closed = unpack_u32(c);
+	for (int k = 0; k < BASELINE_RATES; k++)
+		r->level[k] = (uint16_t)unpack_max(c, UINT16_MAX);
 	r->minute_n = (uint8_t)unpack_max(c, HOUR_MINUTES);
 	for (unsigned int i = 0; i < r->minute_n; i++)
 		for (int k = 0; k < BASELINE_RATES; k++)

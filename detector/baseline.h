@@ -8,8 +8,10 @@
  *    them by a quarter at most.  An hour of which fewer than 15 minutes were learned leaves nothing.
  *  - What is expected now is the highest of the average and the medians of this hour of the week and its neighbours: a daily rhythm, a rush
  *    that comes every week, and an hour that begins late are all expected.
- *  - Nothing is learned while the host is under attack or far above what is expected, but after RELEARN_S of that
+ *  - Nothing is learned while the host is under attack or far above what is expected, but after RELEARN_S far above it
  *    the new level is the ordinary one.
+ *  - Hours are those of UTC: no time zone is asked for.  Where people's clocks change by an hour, the busy hour becomes its
+ *    neighbour, which is expected, too; the medians follow in the weeks after.
  *
  * Pure: no clock, no engine.  RAM: BASELINE_ROWS x 2.8 kB in pages touched when needed.
  */
@@ -32,6 +34,7 @@ struct baseline_row {
 	bool used, server;          /* server: it answers DNS queries of several clients */
 	uint8_t flags;              /* enum host_flags */
 	uint16_t link;
+	uint8_t group;              /* index + 1; 0: none */
 	uint64_t counter[BASELINE_RATES]; /* of the host's own counters, when they were last looked at */
 	int64_t looked_ns;          /* when; 0: never */
 
@@ -39,7 +42,9 @@ struct baseline_row {
 	double sum_s;
 	double mean[BASELINE_RATES];
 	uint32_t minutes;           /* learned */
-	uint16_t hour;              /* of the week, of the minutes in `minute` */
+	uint32_t hour;              /* since 1970, of the minutes in `minute` */
+	uint32_t closed;            /* the latest hour that left a median; 0: none */
+	uint16_t level[BASELINE_RATES]; /* which one, coded */
 	uint8_t minute_n;
 	uint16_t minute[BASELINE_RATES][HOUR_MINUTES]; /* coded */
 	uint8_t weeks[WEEK_HOURS];
@@ -73,6 +78,7 @@ unsigned int week_hour(int64_t t_s);
 struct expected {
 	double rate[BASELINE_RATES];
 	double spread[BASELINE_RATES]; /* six standard deviations, from the MAD; 0: not known yet */
+	unsigned int weeks;            /* that the bytes' figure is the median of; 0: it is the average of the last hour */
 };
 struct expected baseline_expected(const struct baseline_row *r, int64_t t_s);
 /* Learns what passed in `seconds` that end at t_s (rates in row->rate), unless frozen. */

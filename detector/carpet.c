@@ -3,12 +3,19 @@
  *
  * The first judges what its hosts' victim detectors would: answers that nothing asked for, in sum eight times what one
  * host needs, on many destinations, none of which takes a large part.  Many customers whose queries take another way look
- * the same, but they do not all get the answer to one question.
+ * the same, but they do not all get the answer to one question.  Where samples are all there is, the sum is known by its
+ * interval, and as many of them must have been seen as one host's detector asks for.
+ *
+ * Half of many people's sessions (tunnels, games) looks the same, too: one direction, large, to many hosts from many.  But
+ * of people each talks with few others, so that there are hardly more pairs than ends; reflectors are used in turn and hit
+ * everybody.
  *
  * The second judges the sum as the abuser detector judges a host: genuine queries, large answers, minute after minute
  * (CUSUM), mostly for one question that people do not ask like that: ANY, or again while they hold the answer.  Where
  * one host asks more than a few times in five minutes, the host's own detector finds it.
  */
+#include <math.h>
+
 #include "detector/areas.h"
 #include "detector/cusum.h"
 
@@ -53,6 +60,30 @@ alike(const struct judge_env *env, const struct watch *w, const struct cell *c, 
 	    "Mean answer, bytes at IP level", "size", "B", mean, mean, mean, least)->met;
 }
 
+enum { PAIRS_EACH = 4 }; /* docs/calibration.md */
+
+/* Over a service that carries sessions: everybody hears from everybody. */
+static void
+crossed(const struct judge_env *env, const struct watch *w, double hosts, struct verdict *v)
+{
+	double sources = watch_peer_count(w), most = sources > hosts ? sources : hosts;
+	double pairs = hll_count_union(&env->facts->pairs[0], &env->facts->pairs[1]), each = most > 0 ? pairs / most : 0;
+
+	verdict_signal(v, "sources", "Different sources of them", "mismatch", "", sources, sources, sources,
+	    env->settings->udp_victim.flood_sources);
+	verdict_signal(v, "pairs_each", "Pairs of source and host, for each of them: people talk with few", "mismatch", "", each, each,
+	    each, PAIRS_EACH);
+}
+
+/* The lower 99 % bound of a sum of which so many were seen (Poisson). */
+static double
+least_of(double seen, double sampling)
+{
+	double low = sampling > 1 ? seen - 2.5758 * sqrt(seen) : seen;
+
+	return low > 0 ? low * sampling : 0;
+}
+
 static void
 judge_window(const struct judge_env *env, const struct watch *w, enum watch_window which, struct verdict *v)
 {
@@ -61,11 +92,12 @@ judge_window(const struct judge_env *env, const struct watch *w, enum watch_wind
 	double n = w->service == SERVICE_DNS ? c->large : c->answers, seen = n / w->sampling;
 	double miss = n > 0 ? (n - c->matched) / n : 0, hosts = env->facts->hosts[which];
 	double largest = n > 0 ? env->facts->largest[which] / n : 1, need = set->times_host * host_threshold(env, w);
+	double least = least_of(seen, w->sampling);
 	struct interval bound = share99(miss * seen, seen, w->sampling > 1);
 	bool all = true;
 
 	*v = (struct verdict){.role = ROLE_VICTIM, .window_s = watch_window_s[which]};
-	verdict_signal(v, "prefix_answers", "Answers to the whole prefix", "rate", "", n, seen, seen, need);
+	verdict_signal(v, "prefix_answers", "Answers to the whole prefix", "rate", "", n, least, 2 * n - least, need);
 	struct signal *s = verdict_signal(v, "unmatched_share", "Answers it did not ask for", "mismatch", "%", miss, bound.low, bound.high,
 	    w->service == SERVICE_FRAGMENT ? env->settings->fragment.headless_share : env->settings->victim.unmatched_share);
 	s->met = miss >= s->threshold;
@@ -74,13 +106,17 @@ judge_window(const struct judge_env *env, const struct watch *w, enum watch_wind
 	s->below = true;
 	s->met = largest <= set->largest_share;
 	(void)alike(env, w, c, n, v);
+	if (w->sampling > 1)
+		verdict_signal(v, "sampled", "Of these really seen", "persistence", "", seen, seen, seen, host_threshold(env, w));
+	if (w->service >= SERVICE_FIRST_UDP && service_info(w->service)->session_request != 0)
+		crossed(env, w, hosts, v);
 	for (size_t i = 0; i < v->n; i++) {
 		v->signals[i].required = true;
 		all = all && v->signals[i].met;
 	}
 	if (all && c->ticks >= 2)
 		v->heat = HEAT_HOT;
-	else if (miss >= 0.75 * env->settings->victim.unmatched_share && seen >= need / 4)
+	else if (miss >= 0.75 * env->settings->victim.unmatched_share && n >= need / 4)
 		v->heat = HEAT_WARM;
 }
 
@@ -90,14 +126,10 @@ judge_carpet(const struct judge_env *env, const struct watch *w, struct verdict 
 	struct verdict slow;
 
 	judge_window(env, w, WINDOW_SHORT, v);
-	if (w->service == SERVICE_DNS || w->records) {
+	if (w->service == SERVICE_DNS || w->records || w->sampling > 1) {
 		judge_window(env, w, WINDOW_LONG, &slow);
 		if (slow.heat > v->heat && watch_still_active(w, env->tick))
 			*v = slow;
-	}
-	if (w->service >= SERVICE_FIRST_UDP && service_info(w->service)->session_request != 0) {
-		v->heat = HEAT_COLD;
-		v->note = "half of many people's sessions looks the same";
 	}
 }
 

@@ -66,13 +66,13 @@ judged_by_answers(const struct watch *w)
 
 /* Adds a watch's tick to the curves of everything and of its link. */
 static void
-amplified(struct series_point *p, const struct watch *w, bool offender)
+amplified(const struct engine *e, struct series_point *p, const struct watch *w)
 {
 	const struct cell *c = &w->now;
 
 	if (!judged_by_answers(w))
 		return;
-	p->offenders += offender;
+	p->offenders += w->life.alert != 0;
 	if (w->records)
 		return; /* counted in the seconds they covered */
 	if (w->service == SERVICE_DNS) {
@@ -81,7 +81,7 @@ amplified(struct series_point *p, const struct watch *w, bool offender)
 		p->amplified_first_bytes += c->large_bytes - later;
 		p->amplified_later_bytes += later;
 		p->amplified_answers += c->large;
-	} else if (offender) {
+	} else if (engine_is_hit(e, w)) {
 		p->amplified_first_bytes += c->answer_bytes - c->later_bytes;
 		p->amplified_later_bytes += c->later_bytes;
 		p->amplified_answers += c->answers;
@@ -163,7 +163,7 @@ engine_grow_curves(struct engine *e)
 			if (w->link != l || w->touched != e->env.tick)
 				continue;
 			if (w->side == SIDE_CLIENT)
-				amplified(&p, w, w->life.alert != 0);
+				amplified(e, &p, w);
 			else /* what a reflector sends leaves by the other direction */
 				p.offenders += judged_by_answers(w) && w->life.alert != 0;
 		}
@@ -175,7 +175,7 @@ engine_grow_curves(struct engine *e)
 		const struct watch *w = &e->watches.pool[e->watches.order[i]];
 
 		if (w->touched == e->env.tick)
-			amplified(&all, w, w->life.alert != 0);
+			amplified(e, &all, w);
 	}
 	curve_add(&e->curve[0], second, &all);
 }

@@ -68,7 +68,7 @@ struct exporter_settings {
 	double lost_share, min_records, undecoded, repaired_share, clock_offset;
 };
 struct anomaly_settings {
-	double multiple, packets_multiple, rate, packets_rate, min_history, lasting, group_multiple, other_average, other_lasting;
+	double multiple, packets_multiple, rate, packets_rate, min_history, lasting, group_multiple, group_most, other_average, other_lasting;
 };
 struct engine_settings {
 	double large_answer, close_after, update_every, storm;
@@ -170,6 +170,8 @@ struct interval ratio99(double ratio, double a, double b, bool sampled);
 
 /* anomaly.c: the figures of an alert about a host far above its own level. */
 void anomaly_figures(struct alert *a, const struct watch *w);
+/* "what is ordinary for it at this hour of the week (3 weeks)": whose level its multiple is of. */
+void anomaly_measure(const struct watch *w, char *buf, size_t n);
 
 extern const struct detector detector_abuser, detector_victim, detector_reflector, detector_udp_victim,
     detector_udp_reflector, detector_fragment, detector_query_flood,

@@ -146,7 +146,8 @@ make_tables(struct engine *e, const struct engine_config *c)
 	e->judged = calloc(b.watches + b.areas, sizeof(*e->judged));
 	e->queue = calloc((size_t)b.watches + b.areas + BOOK_INCIDENTS, sizeof(*e->queue));
 	e->facts = calloc(b.areas, sizeof(*e->facts));
-	if (e->facts == NULL || e->server == NULL || e->server_touched == NULL || e->judged == NULL || e->queue == NULL)
+	e->group_level = calloc(LEVEL_GENERAL + c->groups_n, sizeof(*e->group_level));
+	if (e->facts == NULL || e->group_level == NULL || e->server == NULL || e->server_touched == NULL || e->judged == NULL || e->queue == NULL)
 		return ERR_NOMEM;
 	if (watches_init(&e->watches, b.watches) < 0 || watches_init(&e->areas, b.areas) < 0 || book_init(&e->book) < 0 ||
 	    ledger_init(&e->ledger, c->seed) < 0 || drawn_init(&e->drawn, c->seed) < 0 || customers_init(&e->customers) < 0 ||
@@ -235,6 +236,7 @@ engine_free(struct engine *e)
 	watches_done(&e->watches);
 	watches_done(&e->areas);
 	free(e->facts);
+	free(e->group_level);
 	free(e->link_load);
 	book_done(&e->book);
 	ledger_done(&e->ledger);

@@ -26,6 +26,7 @@ struct engine_group {
 	const char *name;
 	enum config_group_kind kind;
 	bool never;
+	unsigned int subscribers; /* of one address: cgnat; else 0 */
 	const struct prefix *member;
 	size_t members_n;
 	struct detect_settings settings;

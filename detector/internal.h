@@ -10,6 +10,7 @@
 #include "detector/cover.h"
 #include "detector/customer.h"
 #include "detector/engine.h"
+#include "detector/group_baseline.h"
 #include "detector/ledger.h"
 #include "detector/life.h"
 #include "detector/drawn.h"
@@ -17,7 +18,8 @@
 #include "detector/shard.h"
 #include "detector/watch.h"
 
-enum { SERIES_POINTS = 7200, SERVERS = 1 << 13, WHY_ROWS = 32, WORDS = 512 };
+enum { SERIES_POINTS = 7200, SERVERS = 1 << 13, WHY_ROWS = 32, WORDS = 512,
+	LEVEL_GENERAL = 2 };
 
 /* A curve: one ring of points from the first tick on; when it is full, points are merged two by two and
  * the width doubles, so that any length of run fits. */
@@ -101,6 +103,9 @@ struct engine {
 	struct drawn drawn;
 	struct customers customers;
 	struct baselines baselines;
+	struct group_baseline *group_level; /* other hosts, DNS servers in general, then the configured groups */
+	uint32_t levels_tick;       /* of the latest look */
+	uint32_t levels_hour;       /* since 1970: the first one that groups have not learned; 0: none has passed */
 	bool report_records;        /* records came lately: rates are known in minutes only */
 	char *words[WORDS];         /* texts of restored alerts, which are static elsewhere */
 	size_t words_n;
@@ -137,6 +142,9 @@ void engine_levels(struct engine *e);
 
 /* Adds what one second held; the gap to the last point is filled with zeros. */
 void curve_add(struct curve *c, int64_t second, const struct series_point *p);
+
+/* Whether a client's watch is under an attack that has an alert: its own, or one of its whole prefix. */
+bool engine_is_hit(const struct engine *e, const struct watch *w);
 
 /* Outside or inside: may the detector of servers look at this pair, or that of clients? */
 bool engine_stranger(const struct engine *e, const struct pair *p, struct place client, struct place server);

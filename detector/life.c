@@ -144,18 +144,20 @@ belongs(const struct book *b, const struct book_incident *inc, const struct aler
 
 	if (!inc->used || (inc->open_n == 0 && tick - inc->joined_tick > JOIN_TICKS))
 		return false;
-	if (fills(i, a))
+	/* a carpet of several services is one, too */
+	if (fills(i, a) || next_door(b, inc, a))
 		return true;
 	if (i->kind != a->kind || strcmp(i->vector, a->vector) != 0)
 		return false;
-	if (next_door(b, inc, a))
-		return true;
 	if (strcmp(i->link, a->link) != 0 && a->link[0] != '\0' && i->link[0] != '\0')
 		return false;
 	if (same_name(i, a))
 		return true;
 	if (a->role == ROLE_VICTIM)
 		return false; /* two victims of one service are two attacks unless the name ties them */
+	/* where names are not seen, one link is enough: its customers ask one resolver over IPv4 and another over IPv6 */
+	if (a->role == ROLE_ABUSER && a->link[0] != '\0' && strcmp(i->link, a->link) == 0 && a->qname_len == 0 && i->qname_len == 0)
+		return true;
 	return i->has_through && a->peers_n > 0 && addr_equal(&i->through, &a->peers[0].addr);
 }
 

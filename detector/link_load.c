@@ -194,6 +194,7 @@ link_load_state(const struct link_load *l)
 		return s;
 	s.bps = bytes * 8 / (2 * LOAD_SLOT_S);
 	s.load = s.bps / capacity;
+	s.answers = (double)(a->amplified_answers + b->amplified_answers);
 	if (bytes > 0) {
 		s.dns = (double)(a->dns_bytes + b->dns_bytes) / bytes;
 		s.amplified = (double)(a->amplified_bytes + b->amplified_bytes) / bytes;
@@ -208,19 +209,28 @@ link_load_state(const struct link_load *l)
 	return s;
 }
 
+/* The lower 99 % bound of the amplified share: of samples it is known as well as their number of answers allows. */
+static double
+amplified_least(const struct load_state *s, double sampling)
+{
+	double seen = s->answers / sampling;
+
+	return sampling <= 1 ? s->amplified : seen > 0 ? fmax(0, s->amplified * (1 - 2.5758 / sqrt(seen))) : 0;
+}
+
 static void
 judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
 {
 	const struct link_settings *set = &env->settings->link;
 	const struct load_state s = link_load_state(env->load);
-	double least = s.usual * set->times_usual;
+	double least = s.usual * set->times_usual, low = amplified_least(&s, w->sampling), high = fmin(1, 2 * s.amplified - low);
 	bool near, share;
 
 	*v = (struct verdict){.role = ROLE_LINK, .window_s = 2 * LOAD_SLOT_S};
 	verdict_signal(v, "load", "Share of the link's capacity", "rate", "%", s.load, s.load, s.load, set->load);
-	verdict_signal(v, "amplified_share", "Amplified answers among all that it carries", "size", "%", s.amplified, s.amplified,
-	    s.amplified, set->amplified_share)->required = true;
-	verdict_signal(v, "above_usual", "And above what is usual at this hour", "mismatch", "%", s.amplified, s.amplified, s.amplified,
+	verdict_signal(v, "amplified_share", "Amplified answers among all that it carries", "size", "%", s.amplified, low,
+	    high, set->amplified_share)->required = true;
+	verdict_signal(v, "above_usual", "And above what is usual at this hour", "mismatch", "%", s.amplified, low, high,
 	    least)->required = true;
 	struct signal *t = verdict_signal(v, "full_in", "Time until it is full, by its trend", "rate", "s", s.full_in_s < 0 ? set->full_within * 10 :
 	    s.full_in_s, s.full_in_s, s.full_in_s, set->full_within);
@@ -234,7 +244,6 @@ judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
 		v->heat = HEAT_HOT;
 	else if (s.load >= 0.75 * set->load && s.amplified >= 0.75 * set->amplified_share)
 		v->heat = HEAT_WARM;
-	(void)w;
 }
 
 const struct detector detector_link_load = {

@@ -47,6 +47,7 @@ struct load_state {
 	double bps;            /* of the last two slots */
 	double load;           /* share of the capacity */
 	double dns, amplified; /* shares of the load */
+	double answers;        /* amplified ones in those slots */
 	double usual;          /* median share of amplified answers at this hour, or in all that is known */
 	double full_in_s;      /* by the trend of the last minutes; 0: full now; negative: not in sight */
 };

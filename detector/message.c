@@ -78,12 +78,15 @@ names(struct alert *a, const struct watch *w)
 }
 
 /* The time over which a rate is taken: in the short window the seconds with traffic, since an attack has often
- * just begun; in the longer ones the time that has passed, else one question a minute would be one a second. */
+ * just begun; in the longer ones the time that has passed, else one question a minute would be one a second.  Of records
+ * the time that they cover: they are told when it is long past. */
 static uint32_t
 seconds_of(const struct watch *w, const struct cell *window, enum watch_sum which, uint32_t window_s)
 {
 	uint32_t passed = w->last_tick - w->first_tick + 1, n = window->ticks;
 
+	if (w->records && w->last_ns > w->first_ns)
+		passed = (uint32_t)((w->last_ns - w->first_ns) / NS_PER_S) + 1;
 	if (window_s > watch_window_s[WINDOW_SHORT] || which == SUM_TOTAL)
 		n = passed < window_s || which == SUM_TOTAL ? passed : window_s;
 	return n > 0 ? n : 1;
@@ -218,6 +221,8 @@ link_sentence(struct alert *a, const char *who)
 	hosts_text(a, offenders, hosts, sizeof(hosts));
 	if (offenders > 0)
 		snprintf(cause, sizeof(cause), "; %.0f %% of it is caused by %s", 100 * value(a, EV_OFFENDER_SHARE), hosts);
+	else if (hosts[0] != '\0')
+		snprintf(cause, sizeof(cause), "; most of them go to %s, none of which stands out", hosts);
 	if (value(a, EV_USUAL_SHARE) > 0)
 		snprintf(usual, sizeof(usual), ", usual at this hour are %.1f %%", 100 * value(a, EV_USUAL_SHARE));
 	if (in > 0)
@@ -231,8 +236,10 @@ link_sentence(struct alert *a, const char *who)
 static void
 area_sentence(struct alert *a, const char *question, const char *rate)
 {
-	char hosts[3 * ADDR_TEXT + 40], who[72], behind[80] = "";
+	char hosts[3 * ADDR_TEXT + 40], who[72], behind[80] = "", error[32] = "";
 
+	if (value(a, EV_RATE_ERROR) > 0)
+		snprintf(error, sizeof(error), " \xc2\xb1 %.0f %%", 100 * value(a, EV_RATE_ERROR));
 	if (a->subject.type == SUBJECT_LINK)
 		snprintf(who, sizeof(who), "%s %.60s", a->kind == KIND_LINK_SATURATION ? "Link" : "link", a->subject.name);
 	else
@@ -244,8 +251,8 @@ area_sentence(struct alert *a, const char *question, const char *rate)
 	} else if (a->kind == KIND_CARPET_BOMBING) {
 		snprintf(a->message, sizeof(a->message),
 		    "%s is hit as a whole by %s answers it did not ask for: %.0f packets to %.0f of its hosts, none of which gets more than %.0f %%, "
-		    "%s from about %.0f sources%s", who, strcmp(a->vector, "dns") == 0 ? "DNS" : a->vector, value(a, EV_RESPONSE_PACKETS), value(a, EV_DESTINATIONS),
-		    100 * value(a, EV_LARGEST_SHARE), rate, value(a, EV_PEERS), behind);
+		    "%s%s from about %.0f sources%s", who, strcmp(a->vector, "dns") == 0 ? "DNS" : a->vector, value(a, EV_RESPONSE_PACKETS), value(a, EV_DESTINATIONS),
+		    100 * value(a, EV_LARGEST_SHARE), rate, error, value(a, EV_PEERS), behind);
 	} else {
 		snprintf(a->message, sizeof(a->message),
 		    "Hosts of %s draw amplified DNS answers together, each of them too slowly to stand out: %.0f in the last minutes "
@@ -327,9 +334,10 @@ sentence(struct alert *a, const struct watch *w, const struct verdict *v)
 	case KIND_DNS_TUNNEL:
 	case KIND_OPEN_RESOLVER: break; /* names_text.c */
 	case KIND_TRAFFIC_ANOMALY:
+		anomaly_measure(w, question, sizeof(question));
 		snprintf(a->message, sizeof(a->message),
-		    "%s sends %.0f times what is ordinary for it at this hour: %s instead of %s, %.0f packets a second instead of %.0f%s; "
-		    "no more precise kind explains it", who, value(a, EV_MULTIPLE), rate, rate_text(value(a, EV_BASELINE_BPS), ordinary),
+		    "%s sends %.0f times %s: %s instead of %s, %.0f packets a second instead of %.0f%s; "
+		    "no more precise kind explains it", who, value(a, EV_MULTIPLE), question, rate, rate_text(value(a, EV_BASELINE_BPS), ordinary),
 		    value(a, EV_PPS), value(a, EV_BASELINE_PPS), behind);
 		break;
 	default:

@@ -25,6 +25,7 @@ static const struct setting table[] = {
 };
 
 #define CLIENT_SHARE 0.2 /* docs/calibration.md: what one resolver takes of a public server's answers stays below */
+enum { CLIENT_RATE = 2 }; /* docs/calibration.md: resolvers get one such answer, and come back for the next name */
 
 static bool
 names_seen(const struct watch *w)
@@ -33,6 +34,19 @@ names_seen(const struct watch *w)
 		if (w->name[i].count > 0)
 			return true;
 	return false;
+}
+
+/* A server that answers strangers by trade: one of them takes much, or, where several are hit alike, each of those who get
+ * large answers at all gets many within a second. */
+static void
+few_clients(const struct watch *w, const struct cell *c, struct verdict *v)
+{
+	double share = watch_top_peer_share(w), each = c->peers > 0 ? (double)c->large / c->peers : 0;
+
+	if (share < CLIENT_SHARE && each > 0 && !w->counted)
+		verdict_signal(v, "client_rate", "Large answers a second to each client that gets any", "names", "/s", each, each, each, CLIENT_RATE);
+	else
+		verdict_signal(v, "client_share", "Large answers to its loudest client", "names", "%", share, share, share, CLIENT_SHARE);
 }
 
 static void
@@ -57,8 +71,7 @@ judge_window(const struct judge_env *env, const struct watch *w, const struct ce
 	s->below = true;
 	s->met = share <= max_share;
 	if (env->per_client)
-		verdict_signal(v, "client_share", "Large answers to its loudest client", "names", "%", watch_top_peer_share(w),
-		    watch_top_peer_share(w), watch_top_peer_share(w), CLIENT_SHARE);
+		few_clients(w, c, v);
 	if (names_seen(w))
 		verdict_signal(v, "repeat_share", "The same answer again while it is still valid", "names", "%",
 		    n > 0 ? c->repeat / n : 0, repeat.low, repeat.high, set->repeat_share);

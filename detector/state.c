@@ -12,7 +12,7 @@
 #include "detector/state_inner.h"
 
 static const uint8_t magic[8] = {'d', 'a', 'm', 'p', 's', 't', 'a', 2};
-enum { CHECKSUM = 8, TICK_MAX = INT32_MAX };
+enum { CHECKSUM = 8, TICK_MAX = INT32_MAX, GROUP_NAME = 255 };
 
 /* --- time ------------------------------------------------------------------------------------------------ */
 
@@ -136,6 +136,47 @@ baselines_part_load(struct engine *e, struct cursor *c)
 
 		r->flags = p.flags;
 		r->link = p.link;
+		r->group = p.group;
+	}
+}
+
+/* Groups go by their names: the next run may have others, or in another order. */
+static void
+groups_save(const struct engine *e, struct buf *out)
+{
+	pack_u(out, e->levels_tick);
+	pack_u(out, e->levels_hour);
+	for (size_t i = 0; i < LEVEL_GENERAL; i++)
+		group_baseline_save(&e->group_level[i], out);
+	pack_u(out, e->groups_n);
+	for (size_t i = 0; i < e->groups_n; i++) {
+		size_t n = strlen(e->group[i].name);
+
+		pack_u(out, n < GROUP_NAME ? n : GROUP_NAME);
+		buf_bytes(out, e->group[i].name, n < GROUP_NAME ? n : GROUP_NAME);
+		group_baseline_save(&e->group_level[LEVEL_GENERAL + i], out);
+	}
+}
+
+static void
+groups_load(struct engine *e, struct cursor *c)
+{
+	uint64_t n;
+
+	e->levels_tick = (uint32_t)unpack_max(c, e->env.tick);
+	e->levels_hour = unpack_u32(c);
+	for (size_t i = 0; i < LEVEL_GENERAL; i++)
+		group_baseline_load(&e->group_level[i], c);
+	n = unpack_max(c, GROUPS_MAX);
+	for (uint64_t i = 0; i < n && !c->bad; i++) {
+		char name[GROUP_NAME + 1];
+		struct group_baseline g;
+
+		name[unpack_bytes(c, name, GROUP_NAME)] = '\0';
+		group_baseline_load(&g, c);
+		for (size_t k = 0; k < e->groups_n && !c->bad; k++)
+			if (strncmp(e->group[k].name, name, GROUP_NAME) == 0)
+				e->group_level[LEVEL_GENERAL + k] = g;
 	}
 }
 
@@ -177,6 +218,7 @@ static const struct part {
 	{servers_save, servers_load, "servers"},
 	{ledger_part_save, ledger_part_load, "ledger"},
 	{baselines_part_save, baselines_part_load, "baselines"},
+	{groups_save, groups_load, "groups"},
 	{short_save, short_load, "short memory"},
 };
 enum { PARTS = sizeof(parts) / sizeof(parts[0]) };
@@ -214,6 +256,8 @@ forget(struct engine *e, const struct engine *before)
 	drawn_clear(&e->drawn);
 	customers_clear(&e->customers);
 	baselines_clear(&e->baselines);
+	memset(e->group_level, 0, (LEVEL_GENERAL + e->groups_n) * sizeof(*e->group_level));
+	e->levels_hour = e->levels_tick = 0;
 	memset(e->server, 0, SERVERS * sizeof(*e->server));
 	e->server_touched_n = 0;
 	e->started = false;

@@ -78,6 +78,9 @@ save_level(const struct level *l, struct buf *out)
 	pack_f(out, l->group);
 	pack_f(out, l->above_s);
 	pack_f(out, l->history_s);
+	pack_u(out, l->weeks);
+	pack_u(out, l->hosts);
+	pack_u(out, l->basis);
 	pack_u(out, l->server);
 	pack_u(out, l->explained);
 }
@@ -93,6 +96,9 @@ load_level(struct level *l, struct cursor *c)
 	l->group = unpack_f(c);
 	l->above_s = unpack_f(c);
 	l->history_s = unpack_f(c);
+	l->weeks = unpack_u32(c);
+	l->hosts = unpack_u32(c);
+	l->basis = (uint8_t)unpack_max(c, LEVEL_BASES - 1);
 	l->server = unpack_max(c, 1) != 0;
 	l->explained = unpack_max(c, 1) != 0;
 }

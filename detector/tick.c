@@ -167,12 +167,50 @@ count_link(struct engine *e, const struct pair *p)
 	sum->fragments += p->later_packets;
 }
 
+/* Another service's answers are amplified when their receiver, or the prefix around it, has an alert. */
+bool
+engine_is_hit(const struct engine *e, const struct watch *w)
+{
+	const struct watch *prefix;
+
+	if (w == NULL || w->life.alert != 0)
+		return w != NULL;
+	prefix = areas_prefix_of(e, w);
+	return prefix != NULL && e->facts[prefix - e->areas.pool].carpet;
+}
+
+static void
+cover_amplified(struct cover *c, const struct pair *p)
+{
+	int64_t from = time_seconds(p->from_ns), to = time_seconds(p->to_ns);
+	uint64_t later = p->later_bytes < p->answer_bytes ? p->later_bytes : 0;
+
+	cover_add(c, COVER_FIRST, from, to, p->answer_bytes - later);
+	cover_add(c, COVER_LATER, from, to, later);
+	cover_add(c, COVER_LARGE, from, to, p->answers);
+}
+
+static void
+cover_other(struct engine *e, const struct pair *p)
+{
+	const struct watch *w = watches_find(&e->watches, e->env.seed, &p->client, SIDE_CLIENT, p->service);
+	uint16_t link = place_of(&e->env, &p->client).link;
+
+	if (p->crowd != CROWD_NONE || p->answers == 0 || !engine_is_hit(e, w))
+		return;
+	cover_amplified(e->cover[0], p);
+	if (link > 0)
+		cover_amplified(e->cover[link], p);
+}
+
 /* What the records of a pair tell of DNS goes to the seconds they cover. */
 static void
 cover_pair(struct engine *e, const struct pair *p)
 {
 	int64_t from = time_seconds(p->from_ns), to = time_seconds(p->to_ns);
 
+	if (p->service != SERVICE_DNS && e->cover[0] != NULL)
+		cover_other(e, p);
 	if (p->service != SERVICE_DNS || e->cover[0] == NULL)
 		return;
 	for (size_t l = 0; l <= e->links_n; l++) {
@@ -226,6 +264,16 @@ covered(struct engine *e, const struct pair *p, const struct addr *peer, const s
 	return areas_cover(e, p, peer, hash, name);
 }
 
+/* Into the curves: the seconds that records cover, or this one. */
+static void
+count_pair(struct engine *e, const struct pair *p)
+{
+	if (p->to_ns != 0)
+		cover_pair(e, p);
+	else if (e->links_n > 0)
+		count_link(e, p);
+}
+
 static void
 take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 {
@@ -239,10 +287,7 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 	if (p->service == SERVICE_DNS && p->answers > 0)
 		names_take_pair(e, p, p->recursed > 0 &&
 		    engine_stranger(e, p, place_of(&e->env, &p->client), place_of(&e->env, &p->server)));
-	if (p->to_ns != 0)
-		cover_pair(e, p);
-	else if (e->links_n > 0)
-		count_link(e, p);
+	count_pair(e, p);
 	if (!remarkable(p) && !asked_about(e, p)) {
 		if (!p->counted)
 			take_besides(e, p);
@@ -356,7 +401,7 @@ take_fragments(struct engine *e, const struct shard *s, const struct pair *p)
 	q.one_flow = 0; /* one row of fragments for all flows of the two */
 	if (q.service == SERVICE_DNS)
 		q.answers = 0; /* no messages of their own */
-	cover_pair(e, &q);
+	count_pair(e, &q);
 	client = place_of(&e->env, &p->client);
 	server = place_of(&e->env, &p->server);
 	side = engine_stranger(e, p, client, server) ? SIDE_SERVER : SIDE_CLIENT;

@@ -57,9 +57,11 @@ judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
 	const struct names_figures *f = &w->names;
 	double seen = f->answers > 0 ? (double)f->fresh / f->answers : 0, rare = f->fresh > 0 ? (double)f->rare / f->fresh : 0;
 	double length = f->fresh > 0 ? (double)f->labels / f->fresh : 0;
-	double times = (rare >= set->rare_share ? 1 : address_times(set, length, f->entropy)) *
+	/* a scanner asks for TXT as well: twenty samples of its names may hold more of them than all have */
+	struct interval part = share99(rare * f->fresh / w->sampling, (double)f->fresh / w->sampling, w->sampling > 1);
+	double times = (part.low >= set->rare_share ? 1 : address_times(set, length, f->entropy)) *
 	    (f->clients > set->clients ? f->clients / set->clients : 1);
-	bool dense = rare >= set->dense_share && seen >= set->dense_share && f->fresh > 0 &&
+	bool dense = part.low >= set->dense_share && seen >= set->dense_share && f->fresh > 0 &&
 	    (double)f->payload / f->fresh >= set->dense_payload;
 	double hour = (dense ? set->dense_bytes : set->hour_bytes) * times;
 	bool quiet = env->tick - f->tick > w->report_s, fast, slow;
@@ -74,7 +76,7 @@ judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
 	    set->day_hours)->met && slow;
 	verdict_signal(v, "new_share", "Questions never asked before", "names", "%", seen, seen, seen, set->new_share)->required = true;
 	shape = verdict_signal(v, "name_length", "Bytes before the zone", "names", "B", length, length, length, set->name_length);
-	types = verdict_signal(v, "rare_share", "TXT, NULL, CNAME and the like", "names", "%", rare, rare, rare, set->rare_share);
+	types = verdict_signal(v, "rare_share", "TXT, NULL, CNAME and the like", "names", "%", rare, part.low, part.high, set->rare_share);
 	if (!fast && slow)
 		v->window_s = 86400;
 	if (f->clients > set->clients)

@@ -455,7 +455,7 @@ watch_cell(const struct watch *w, enum watch_sum which)
 	}
 	small = c.answers > c.large ? c.answers - c.large : 0;
 	left = c.queries > small ? c.queries - small : 0;
-	if (left >= packets / FRAGMENTS_MOST && left < packets) {
+	if ((uint64_t)left * FRAGMENTS_MOST >= packets && left < packets) {
 		if (w->records) {
 			c.large = left;
 			c.answers -= packets - left;
@@ -484,7 +484,7 @@ cell_of_pair(const struct pair *p)
 	return (struct cell){
 		.queries = p->queries, .any_queries = p->any_queries, .answers = p->answers,
 		.answer_packets = p->answer_packets, .large = p->large, .matched = p->matched, .repeat = p->repeat,
-		.later_packets = p->later_packets, .query_bytes = p->query_bytes,
+		.later_packets = p->later_packets, .peers = (p->service == SERVICE_DNS ? p->large : p->answers) > 0, .query_bytes = p->query_bytes,
 		.answer_bytes = p->answer_bytes, .large_bytes = p->large_bytes + (p->large > 0 || p->owned ? p->later_bytes : 0),
 		.large_size = p->large_size, .large_query_bytes = p->large_query_bytes, .later_bytes = p->later_bytes,
 	};
@@ -548,6 +548,16 @@ watch_take_as(struct watch *w, const struct pair *p, const struct cell *c, const
 		take_name(w, name, p->large);
 }
 
+/* A server answers for days: who is loud now must not drown in what came before. */
+static void
+fade_peers(struct watch *w)
+{
+	for (int i = 0; i < WATCH_PEERS; i++) {
+		w->peer[i].answers /= 2;
+		w->peer[i].bytes /= 2;
+	}
+}
+
 void
 watch_close_tick(struct watch *w, uint32_t tick)
 {
@@ -558,6 +568,8 @@ watch_close_tick(struct watch *w, uint32_t tick)
 		w->peers[1] = w->peers[0];
 		memset(&w->peers[0], 0, sizeof(w->peers[0]));
 		w->peers_tick = tick;
+		if (w->side == SIDE_SERVER && w->life.alert == 0)
+			fade_peers(w);
 	}
 	w->now.ticks = active;
 	/* each slot is emptied when its time comes round again */
@@ -600,24 +612,32 @@ watch_spread_s(const struct watch *w)
 double
 watch_top_name_share(const struct watch *w)
 {
-	uint64_t top = 0;
+	uint64_t top = 0, named = 0, of = w->total.large;
 
-	for (int i = 0; i < WATCH_NAMES; i++)
+	for (int i = 0; i < WATCH_NAMES; i++) {
+		named += w->name[i].count;
 		if (w->name[i].count > top)
 			top = w->name[i].count;
-	return w->total.large > 0 ? (double)top / w->total.large : 0;
+	}
+	/* later fragments that were sampled without their first one count as answers, but show no name: of those that
+	 * do, unless they are fewer than fragments explain */
+	if (w->counted && named < of)
+		of = named * FRAGMENTS_MOST > of ? named : of / FRAGMENTS_MOST;
+	return of > 0 ? (double)top / (double)of : 0;
 }
 
 double
 watch_top_peer_share(const struct watch *w)
 {
-	uint64_t top = 0, least = UINT64_MAX;
+	uint64_t top = 0, least = UINT64_MAX, sum = 0;
 
+	/* the counters add up to all that came: a newcomer takes over the least of them */
 	for (int i = 0; i < WATCH_PEERS; i++) {
+		sum += w->peer[i].answers;
 		top = w->peer[i].answers > top ? w->peer[i].answers : top;
 		least = w->peer[i].answers < least ? w->peer[i].answers : least;
 	}
-	return w->total.large > 0 ? (double)(top - least) / w->total.large : 0;
+	return sum > 0 ? (double)(top - least) / (double)sum : 0;
 }
 
 void

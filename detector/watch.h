@@ -26,6 +26,7 @@ struct cell {
 	/* of an IPv6 customer (customer.h): large answers to addresses that get others, too, and to such as came back after
 	 * four others; addresses that were new */
 	uint32_t amid, back, fresh;
+	uint32_t peers;       /* pairs with a large answer (other services: any), summed over the ticks */
 	uint64_t query_bytes, answer_bytes, large_bytes, large_size, large_query_bytes, later_bytes;
 };
 
@@ -69,12 +70,17 @@ extern const uint32_t watch_window_s[WATCH_WINDOWS];
 
 /* How far a host is above its own ordinary level, at the latest look; see anomaly.c. */
 enum { LEVEL_RATES = 3 }; /* bytes, packets, DNS answers a second */
+/* Whose ordinary level that is: the host's average of the last hour, its median at this hour of the week, or, for one
+ * that is too young, that of its group, or of hosts in general where the group has too few. */
+enum level_basis { BASIS_AVERAGE, BASIS_HOUR, BASIS_GROUP, BASIS_GENERAL, LEVEL_BASES };
 struct level {
 	double rate[LEVEL_RATES], expected[LEVEL_RATES];
 	double limit;         /* bytes: what is beyond it is far above */
 	double group;         /* the median multiple among hosts of its kind; 1: nothing to compare with */
 	double above_s;       /* so long it has been far above */
 	double history_s;     /* learned before */
+	uint32_t weeks, hosts; /* that the ordinary level was learned from; 0 weeks: of the last hour */
+	uint8_t basis;        /* enum level_basis */
 	bool server;          /* it answers DNS queries of several clients */
 	bool explained;       /* a more precise alert is open about it */
 };
@@ -183,7 +189,8 @@ double watch_top_name_share(const struct watch *w);
 void watch_take_peer(struct watch *w, const struct addr *peer, uint64_t answers, uint64_t bytes);
 /* The only name of a watch is this one; counted `count` times more. */
 void watch_set_name(struct watch *w, const uint8_t *wire, size_t len, uint16_t qtype, uint64_t count);
-/* Share of the loudest peer among the large answers of the episode, at least (Space-Saving's lower bound). */
+/* Share of the loudest peer among the large answers of the episode, of a server those of the last minutes, at least
+ * (Space-Saving's lower bound). */
 double watch_top_peer_share(const struct watch *w);
 
 /* Adds a pair's tick to the watch of one of its ends. */

@@ -45,6 +45,14 @@ run reflected           30 $victim - $ordinary + reflection rate=100 start=5
 run reflected_slowly    40 $victim - $ordinary + reflection rate=24 reflectors=120 qtype=RRSIG answer=3930 start=5
 run reflected_v6        30 $victim - $ordinary + reflection rate=100 victim=2001:db8:64::77 start=5
 run at_the_reflector    30 dns-amplification-reflector $victim $ordinary + reflection two_sided=yes reflectors=3 rate=150 start=5
+# a public server of ours, known as one, misused against one, several and many at once
+public="benign clients=20 clients6=5 web=0 quic=0 authoritative=1 authrate=100"
+printf 'networks: [10.64.0.0/20]\ngroups: [{name: zones, kind: authoritative, members: [10.64.0.10]}]\n' >"$dir/zones.conf"
+for victims in 1 4 6 20; do
+	conf=$dir/zones.conf run "public_server_hits_$victims" 120 dns-amplification-reflector $victim $public + reflection two_sided=yes server=10.64.0.10 \
+		victims=$victims rate=100 qtype=DNSKEY answer=3000 name=zone.example start=40
+done
+conf=$dir/zones.conf run public_server_alone 120 - - ${public/authrate=100/authrate=1000}
 for vector in ntp ssdp cldap memcached snmp chargen; do
 	run "$vector"       20 $udp - $ordinary + amp vector=$vector pps=1000 start=5
 done
@@ -99,7 +107,7 @@ print(len({l["damp"]["subject"]["prefix"] for l in map(json.loads, open(sys.argv
 if [ "$prefixes" = "3 3" ]; then echo "ok scenario_rotate_minutes_subjects"; else echo "not ok scenario_rotate_minutes_subjects: $prefixes"; fi
 # a /64 full of hosts: people, validators, mail servers, each with a cache of its own
 run office_64          400 - - benign clients=10 clients6=1500 dns=0.05 web=0.0005 quic=0.0002 mail=0 antivirus=0
-run rack_64            400 - - benign clients=10 clients6=20 mail=0 antivirus=0 validators6=400 validrate=0.1 mail6=40 mailrate=1
+run rack_64            400 - - benign clients=10 clients6=20 mail=0 antivirus=0 validators6=400 validatorrate=0.1 mail6=40 mailrate=1
 
 # many hosts behind one link or in one prefix, each of which asks once in ten minutes
 quiet="benign clients=80 clients6=20 web=0.0005 quic=0.0002 mail=1"

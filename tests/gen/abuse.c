@@ -212,6 +212,7 @@ scenario_strangers(struct gen *g, struct opts *o, struct rng rng)
 	struct asker *a = asker_new(g, o, &rng, opt_micro(o, "rate", "0.5"), &e);
 	struct prefix net = opt_prefix(o, "net", "10.64.0.0/23");
 	bool ordinary = opt_yes(o, "authoritative", false);
+	const char *kind;
 
 	a->ask.server = opt_addr(o, "server", "0.0.0.0");
 	if (!opt_yes(o, "given", false))
@@ -222,9 +223,11 @@ scenario_strangers(struct gen *g, struct opts *o, struct rng rng)
 	a->ask.flags = ordinary ? LOOKUP_AA : 0;
 	if (a->n == 0)
 		gen_fail("strangers: none");
-	if (!ordinary) {
+	kind = opt_text(o, "kind", ordinary ? "" : "open-resolver");
+	if (kind[0] != '\0' && strcmp(kind, "none") != 0) {
 		a->label = gen_alloc(g, 1, sizeof(struct label *));
-		a->label[0] = gen_label(g, "open-resolver", &a->ask.server);
+		a->label[0] = gen_label(g, kind, &a->ask.server);
+		a->label[0]->rate_micro = opt_micro(o, "rate", "0.5");
 	}
 	if (e.t_ns < a->stop_ns)
 		gen_push(g, &e);

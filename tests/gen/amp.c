@@ -87,7 +87,7 @@ scenario_amp(struct gen *g, struct opts *o, struct rng rng)
 	a->rng = rng;
 	a->gap_ns = (int64_t)(1000000000 / pps);
 	a->stop_ns = stop > 0 ? g->start_ns + stop : g->end_ns;
-	a->carpet = carpet_new(g, o);
+	a->carpet = carpet_new(g, o, pps * 1000000);
 	a->label = gen_label(g, "udp-amplification-victim", &a->victim);
 	a->label->rate_micro = pps * 1000000;
 	a->label->name = a->v->name;

@@ -87,11 +87,10 @@ servers(struct gen *g, struct opts *o, struct town *t, uint64_t dns_micro)
 	uint32_t mail = (uint32_t)opt_uint(o, "mail", 1), forwarders = (uint32_t)opt_uint(o, "forwarders", 5);
 	uint32_t cgnat = (uint32_t)opt_uint(o, "cgnat", 1), validators = (uint32_t)opt_uint(o, "validators", 1);
 	uint32_t antivirus = (uint32_t)opt_uint(o, "antivirus", 1), subs = (uint32_t)opt_uint(o, "subs", 50);
-	uint64_t mailrate = opt_micro(o, "mailrate", "6"), authrate = opt_micro(o, "authrate", "20");
+	uint64_t mailrate = opt_micro(o, "mailrate", "6"), validatorrate = opt_micro(o, "validatorrate", "3"), authrate = opt_micro(o, "authrate", "20");
 	uint32_t authoritative = (uint32_t)opt_uint(o, "authoritative", 0), first = t->clients;
 	uint32_t validators6 = (uint32_t)opt_uint(o, "validators6", 0), mail6 = (uint32_t)opt_uint(o, "mail6", 0);
 	uint32_t office = (uint32_t)opt_uint(o, "office", 0);
-	uint64_t validrate = opt_micro(o, "validrate", "3");
 	struct addr a;
 
 	if (mail > 16 || validators > 8 || cgnat > 8)
@@ -102,19 +101,19 @@ servers(struct gen *g, struct opts *o, struct town *t, uint64_t dns_micro)
 	}
 	for (uint32_t i = 0; i < validators; i++) {
 		a = host_server(&t->net, 44 + i);
-		process_start(g, t, resident(g, t, &a, 32768, 4096), validrate, act_validator);
+		process_start(g, t, resident(g, t, &a, 32768, 4096), validatorrate, act_validator);
 	}
 	/* an office behind one address: validators and mail servers, each with a cache of its own */
 	a = host_server(&t->net, 62);
 	for (uint32_t i = 0; i < office; i++) {
-		process_start(g, t, resident(g, t, &a, 1024, 4096), validrate, act_validator);
+		process_start(g, t, resident(g, t, &a, 1024, 4096), validatorrate, act_validator);
 		process_start(g, t, resident(g, t, &a, 1024, 1232), mailrate, act_mail);
 	}
 	/* racks in one /64: each has a cache of its own */
 	for (uint32_t i = 0; i < validators6 + mail6; i++) {
 		a = host_customer(&t->net6, first + i);
 		if (i < validators6)
-			process_start(g, t, resident(g, t, &a, 1024, 4096), validrate, act_validator);
+			process_start(g, t, resident(g, t, &a, 1024, 4096), validatorrate, act_validator);
 		else
 			process_start(g, t, resident(g, t, &a, 1024, 1232), mailrate, act_mail);
 	}

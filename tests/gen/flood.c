@@ -16,7 +16,7 @@ struct flood {
 	struct addr target, target6;
 	struct addr *peer;         /* reflectors or clients */
 	struct label **peer_label; /* NULL: peers are not what is alerted about */
-	uint32_t peers, six_permille, size, lo, hi;
+	uint32_t peers, targets, six_permille, size, lo, hi;
 	bool two_sided, random_port, random_name, headless, unanswered;
 	uint32_t retries;
 	struct label *label;
@@ -70,6 +70,8 @@ fire_reflection(struct gen *g, struct event *e)
 	uint32_t peer = rng_below(&f->rng, f->peers);
 
 	q.client = f->carpet != NULL ? carpet_victim(g, f->carpet, &f->rng, &f->label) : f->target;
+	if (f->targets > 1)
+		q.client.b[15] = (uint8_t)(q.client.b[15] + rng_below(&f->rng, f->targets));
 	q.server = f->peer[peer];
 	q.id = (uint16_t)rng_next(&f->rng);
 	if (f->random_port)
@@ -93,16 +95,18 @@ scenario_reflection(struct gen *g, struct opts *o, struct rng rng)
 	struct event e = {.fire = fire_reflection};
 	uint64_t rate = opt_micro(o, "rate", "100");
 	struct flood *f = flood_new(g, o, &rng, rate, &e);
-	const char *qtype = opt_text(o, "qtype", "ANY"), *port = opt_text(o, "port", "random");
+	const char *qtype = opt_text(o, "qtype", "ANY"), *port = opt_text(o, "port", "random"), *server = opt_text(o, "server", "");
 	struct prefix net = opt_prefix(o, "net", "10.64.0.0/23");
 	bool six;
 
 	f->two_sided = opt_yes(o, "two_sided", false);
 	/* at the reflectors' side the victim is a stranger, else one of ours */
 	f->target = opt_addr(o, "victim", f->two_sided ? "203.0.113.77" : "10.64.1.77");
-	f->carpet = carpet_new(g, o);
+	f->carpet = carpet_new(g, o, rate);
 	six = f->carpet != NULL ? carpet_is_v6(f->carpet) : !addr_is_v4(&f->target);
-	f->peers = (uint32_t)opt_uint(o, "reflectors", 200);
+	f->targets = (uint32_t)opt_uint(o, "victims", 1);
+	f->peers = server[0] != '\0' ? 1 : (uint32_t)opt_uint(o, "reflectors", 200);
+	f->ask.flags = server[0] != '\0' ? LOOKUP_AA : 0;
 	f->peer = gen_alloc(g, f->peers, sizeof(*f->peer));
 	f->ask.fixed = name_fixed(g, opt_text(o, "name", "ripe.net"));
 	f->ask.qtype = qtype_parse(qtype);
@@ -118,7 +122,7 @@ scenario_reflection(struct gen *g, struct opts *o, struct rng rng)
 	if (f->two_sided)
 		f->peer_label = gen_alloc(g, f->peers, sizeof(*f->peer_label));
 	for (uint32_t i = 0; i < f->peers; i++) {
-		f->peer[i] = f->two_sided ? host_customer(&net, i) : host_internet(0x7265666c + i, six);
+		f->peer[i] = server[0] != '\0' ? opt_addr(o, "server", server) : f->two_sided ? host_customer(&net, i) : host_internet(0x7265666c + i, six);
 		if (f->two_sided) {
 			f->peer_label[i] = gen_label(g, "dns-amplification-reflector", &f->peer[i]);
 			f->peer_label[i]->rate_micro = rate / f->peers;

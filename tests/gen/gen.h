@@ -165,5 +165,6 @@ void scenario_fragflood(struct gen *g, struct opts *o, struct rng rng);
 void scenario_town(struct gen *g, struct opts *o, struct rng rng);
 void scenario_active(struct gen *g, struct opts *o, struct rng rng);
 void scenario_bulk(struct gen *g, struct opts *o, struct rng rng);
+void scenario_stream(struct gen *g, struct opts *o, struct rng rng);
 
 #endif

@@ -10,7 +10,7 @@
 const struct scenario scenarios[] = {
 	{"benign", "ordinary customers, mail, forwarders, validators, resolvers, web, QUIC, NTP, VPN, calls",
 	    "net= net6= clients= clients6= dns= resolver= resolver6= recursion= nocache= mail= mailrate= forwarders= "
-	    "cgnat= subs= validators= validators6= validrate= mail6= office= antivirus= ntp= icmp= web= quic= calls= vpn= speedtests= transfers= "
+	    "cgnat= subs= validators= validators6= validatorrate= mail6= office= antivirus= ntp= icmp= web= quic= calls= vpn= speedtests= transfers= "
 	    "authoritative= authrate=", scenario_benign},
 	{"infected", "customers that query for amplified answers through a resolver",
 	    "hosts= hosts6= net= net6= rate=A[-B] qtype= name= answer= edns= do= resolver= resolver6= start= stop= "
@@ -18,7 +18,7 @@ const struct scenario scenarios[] = {
 	    "rotate=QUERIES rotate_s=SECONDS", scenario_infected},
 	{"reflection", "DNS answers nobody here asked for, arriving at a victim",
 	    "victim= reflectors= rate= qtype= name= answer= start= stop= two_sided= port=random|PORT "
-	    "spread= targets= move=", scenario_reflection},
+	    "spread= targets= move= victims= server=", scenario_reflection},
 	{"amp", "another UDP amplifier's answers arriving at a victim",
 	    "vector= victim= reflectors= pps= size= start= stop= port=random|PORT spread= targets= move=", scenario_amp},
 	{"spoofed", "queries to one resolver, every source new", "target= pps= packets= name=random|NAME v6= net= net6= answer= start= stop=",
@@ -29,8 +29,8 @@ const struct scenario scenarios[] = {
 	{"tunnel", "data in new names below a zone, so many bytes a second",
 	    "clients= net= rate= chunk= qtype= answer= zone= resolver= start= stop=", scenario_tunnel},
 	{"dga", "generated domains that do not exist", "clients= net= rate= rcode= resolver= start= stop=", scenario_dga},
-	{"strangers", "the world asks a resolver of ours; authoritative=yes: a public server instead",
-	    "server= given= net= strangers= rate= authoritative= resolver= start= stop=", scenario_strangers},
+	{"strangers", "the world asks a resolver of ours; authoritative=yes: a public server instead; kind=KIND, none: labelled so",
+	    "server= given= net= strangers= rate= authoritative= kind= resolver= start= stop=", scenario_strangers},
 	{"lookalikes", "ordinary names that look like abuse: disposable, hashes, block lists, reverse, probes, a lost suffix",
 	    "disposable= scanner= blocklist= reverse= probes= suffix= clients= net= resolver= start= stop=", scenario_lookalikes},
 	{"town", "a hundred thousand subscribers over days: sessions, devices, an update's evening, monitors",
@@ -38,6 +38,8 @@ const struct scenario scenarios[] = {
 	    "fetch=PERMILLE devices= monitors= progress=", scenario_town},
 	{"active", "hosts that are all at work, each with two or three resolvers and a server", "hosts= rate=HOSTS-A-SECOND rounds= servers= net=",
 	    scenario_active},
+	{"stream", "bulk transfers at a steady rate: a backup (up=yes), a cache that is filled, an update, QUIC",
+	    "host= hosts= net= server= servers= pps= size= up= quic= start= stop=", scenario_stream},
 	{"bulk", "mixed traffic in quantity, for timing", "packets= pps= size= hosts= net= net6= v6= servers= dns=",
 	    scenario_bulk},
 	{NULL, NULL, NULL, NULL},

@@ -5,6 +5,7 @@ A case is a name, seconds, the generator's arguments, and the ways ("media") in 
   sflow:N                     an agent that samples 1 in N
   ipfix:N:A, v9:N:A, v5:N:A   flow records, sampling 1 in N, active timeout A seconds (inactive 15 s)
   ...:port0                   from a router that keeps no memory of fragments
+  ...:loseN, ...:skewN        one datagram in N is lost on the way, the exporter's clock is N seconds ahead
 Packets are read without any configuration, what exporters tell with our networks and resolvers known, as a provider
 has them; "+bare" behind a medium takes that away, "+known" adds it.
 """
@@ -15,14 +16,22 @@ LONG = "benign clients=60 clients6=15 dns=0.05 web=0.0005 quic=0.0002 mail=1 mai
 BUSY = ("benign clients=120 clients6=40 dns=0.15 nocache=8 recursion=yes mail=4 mailrate=8 validators=2 cgnat=2 subs=150 "
         "forwarders=20 antivirus=3 authoritative=1 authrate=40 web=0.003 quic=0.002 calls=2 vpn=3 speedtests=1 transfers=2")
 
+# Where these customers sit.
+LINK = 'links: [{name: metro-3, prefixes: [10.64.0.0/23, "2001:db8:64::/64"], down: 5Mbit}]\n'
+
+# A public server that is known as one: of samples its clients are too few in a second to find it.
+ZONES = "groups: [{name: zones, kind: authoritative, members: [10.64.0.70]}]\n"
+
 ABUSER = "dns-amplification-abuser"
 REFLECTOR = "dns-amplification-reflector"
 
 
 class Case:
-    def __init__(self, name, seconds, scenario, media, allowed=(), hidden=None):
+    def __init__(self, name, seconds, scenario, media, allowed=(), hidden=None, conf="", besides=()):
         self.name, self.seconds, self.scenario, self.media = name, seconds, scenario, media.split()
         self.hidden = hidden or {}  # address -> why samples do not show it: out of scope
+        self.conf = conf        # lines of configuration, besides networks and resolvers
+        self.besides = besides  # (kind, subject) that the generator does not label, from the onset on
         self.allowed = set(allowed)  # kinds that are true as well, on any subject: the other side of the same attack
 
 
@@ -102,7 +111,7 @@ def customers():
     yield Case("rotate_1000", 60, TOWN + own + " rate=1000 rotate=1 start=12 stop=40", "packets ipfix:1:10 sflow:100")
     media = "packets packets+known ipfix:1:60 sflow:1 sflow:10 ipfix:100:60"
     yield Case("office_64", 600, "benign clients=10 clients6=2000 dns=0.05 web=0.0005 quic=0.0002 mail=0 antivirus=0", media)
-    yield Case("rack_64", 600, "benign clients=10 clients6=20 mail=0 antivirus=0 validators6=500 validrate=0.1 mail6=60 mailrate=1", media)
+    yield Case("rack_64", 600, "benign clients=10 clients6=20 mail=0 antivirus=0 validators6=500 validatorrate=0.1 mail6=60 mailrate=1", media)
 
 
 DILUTED = "most answers to this address are other people's: in samples their number hides which queries explain the large ones"
@@ -117,7 +126,7 @@ def shared_addresses():
                "packets ipfix:1:60")
     yield Case("nat_slow", 600, BUSY + " + infected address=10.64.0.54 rate=0.3 start=60 ordinary=0",
                "packets ipfix:1:60")
-    yield Case("office_nat", 600, "benign clients=20 clients6=5 mail=0 antivirus=0 office=20 validrate=0.5 mailrate=2",
+    yield Case("office_nat", 600, "benign clients=20 clients6=5 mail=0 antivirus=0 office=20 validatorrate=0.5 mailrate=2",
                "packets packets+known ipfix:1:60 v9:1:30:port0 v5:1:60 sflow:1 sflow:10 ipfix:100:60")
     yield Case("forwarder", 120, TOWN + " + infected hosts=3 rate=3 start=20.3 ordinary=2 + infected hosts=2 first=20 rate=20"
                " start=20.3 ordinary=2", "packets ipfix:1:60 sflow:1")
@@ -160,6 +169,60 @@ def others():
                ("dns-query-flood",))
 
 
+def spread():
+    """Prefixes that are hit as a whole, one after the other, and links that are filled."""
+    carpet = TOWN + " + reflection spread=%s targets=%d rate=%d start=8.61 stop=%d"
+    for rate, seconds, media in ((1, 120, "packets"), (20, 120, "packets ipfix:1:30"), (300, 80, "packets ipfix:1:60 v9:1:30:port0 sflow:1 sflow:10"),
+                                 (3000, 90, "packets ipfix:1:10 sflow:100 sflow:1000 v9:100:10")):
+        yield Case("carpet_%d" % rate, seconds, carpet % ("10.64.9.0/24", 100, rate, seconds - 25), media)
+    yield Case("carpet_20_bits", 60, carpet % ("10.64.32.0/20", 1500, 5000, 30), "packets ipfix:1:10 sflow:10")
+    yield Case("carpet_v6", 60, carpet % ("2001:db8:64::/48", 100000, 300, 30), "packets ipfix:1:60 sflow:1 sflow:10")
+    yield Case("carpet_moves", 120, carpet % ("10.64.16.0/24", 100, 300, 95) + " move=30", "packets ipfix:1:10 sflow:10")
+    yield Case("carpet_ntp", 60, TOWN + " + amp vector=ntp spread=10.64.9.0/24 pps=1000 start=8.61 stop=30", "packets ipfix:1:60 sflow:10")
+    full = (("link-saturation", "metro-3"),)
+    yield Case("link_abusers", 110, TOWN + " + infected hosts=37 hosts6=4 rate=4-7 start=10.61 stop=80 stagger=5",
+               "packets ipfix:1:60 v9:1:30:port0 sflow:1 sflow:10", conf=LINK, besides=full)
+    yield Case("link_fills_up", 300, TOWN + " + infected hosts=100 rate=1-3 start=10.61 stop=280 stagger=200", "packets ipfix:1:10 sflow:1",
+               conf=LINK, besides=full)
+    yield Case("link_ntp", 90, TOWN + " + amp vector=ntp pps=2000 start=10.61 stop=70", "packets ipfix:1:10 sflow:10 v9:10:30", conf=LINK,
+               besides=full)
+    yield Case("link_carpet", 90, TOWN + " + amp vector=ntp spread=10.64.1.0/24 pps=2000 start=10.61 stop=70", "packets ipfix:1:10 sflow:10",
+               conf=LINK, besides=full)
+
+
+def quieter():
+    """What names tell, servers far above their own level, and exporters that are not what they seem."""
+    for rate, seconds, media in ((0.5, 400, "packets"), (2, 200, "packets sflow:1"), (40, 60, "packets sflow:1"), (200, 60, "packets sflow:10")):
+        yield Case("nxdomain_%g" % rate, seconds, "%s + dga clients=3 rate=%g start=8.61" % (TOWN, rate), media)
+    for rate, media in ((0.5, "packets sflow:1"), (5, "packets sflow:1"), (50, "packets sflow:10")):
+        yield Case("open_resolver_%g" % rate, 120, "%s + strangers rate=%g start=8.61" % (TOWN, rate), media)
+    server = " + strangers server=10.64.0.70 given=yes authoritative=yes strangers=500 rate=%d"
+    for times, stop, media in ((30, 1500, "packets"), (100, 1500, "packets ipfix:1:60 sflow:10"), (300, 1300, "packets ipfix:1:30 sflow:10")):
+        yield Case("anomaly_%d" % times, 1500, "benign clients=20 clients6=5 web=0 quic=0 mail=1" + server % 4 + server % (4 * times) +
+                   " kind=traffic-anomaly start=1000.3 stop=%d" % stop, media, conf=ZONES)
+    yield Case("exporter_loses", 300, TOWN, "v9:1:60:lose3 ipfix:1:60:lose8 sflow:1:0:lose5", besides=(("exporter-health", "192.0.2.1"),))
+    yield Case("exporter_clock", 300, TOWN, "v9:1:60:skew600 ipfix:1:60:skew200", besides=(("exporter-health", "192.0.2.1"),))
+
+
+def lookalikes():
+    """Ordinary use that looks like one of these; nothing in it may be named."""
+    both = "packets ipfix:1:60 sflow:10"
+    yield Case("ok_backup", 900, TOWN + " + stream up=yes host=10.64.0.20 pps=120 stop=600 + stream up=yes host=10.64.0.20 pps=1500 start=700 stop=860",
+               both)
+    yield Case("ok_update_rush", 300, TOWN + " + stream hosts=250 servers=3 pps=900 start=60 + stream hosts=250 servers=2 pps=600 quic=yes start=60 +"
+               " lookalikes suffix=0 blocklist=0 reverse=0 disposable=60 scanner=0 probes=0 start=60", both, conf=LINK)
+    yield Case("ok_speed_tests", 120, "benign clients=60 speedtests=6 mail=1", both, conf=LINK)
+    yield Case("ok_cache_fill", 300, TOWN + " + stream host=10.64.0.21 pps=2000 start=60", both, conf=LINK)
+    yield Case("ok_block_lists", 300, TOWN + " + lookalikes disposable=0 scanner=0 blocklist=80 reverse=40 probes=0 suffix=0", "packets sflow:1")
+    yield Case("ok_validator_restart", 300, TOWN + " validators=0 + benign clients=1 clients6=0 mail=0 web=0 quic=0 antivirus=0 validators=2"
+               " validatorrate=150", both + " sflow:1")
+    yield Case("ok_lost_suffix", 300, TOWN + " + lookalikes disposable=0 scanner=0 blocklist=0 reverse=0 probes=9 suffix=20", "packets sflow:1")
+    yield Case("ok_public_resolver", 300, TOWN + " + strangers server=10.64.0.60 given=yes strangers=300 rate=60 kind=none", "packets sflow:1 ipfix:1:60",
+               conf="groups: [{name: meant-to-be-open, members: [10.64.0.60], never-alert: true}]\n")
+    yield Case("ok_link_full_of_quic", 120, TOWN + " + stream hosts=100 servers=40 pps=450 quic=yes start=10", both + " sflow:1", conf=LINK)
+    yield Case("ok_exporter", 300, TOWN, "v9:1:60:lose100 ipfix:1:60:skew30 sflow:1:0:lose100")
+
+
 def silent():
     """Nothing in it may be named."""
     media = "packets ipfix:1:60 v9:1:30:port0 v5:1:60 sflow:1 sflow:10 sflow:100 ipfix:100:60 v9:1000:60"
@@ -169,5 +232,6 @@ def silent():
 
 
 def all_cases():
-    for part in (rates, sources, unconfigured, sampled, answers, customers, shared_addresses, victims, others, silent):
+    for part in (rates, sources, unconfigured, sampled, answers, customers, shared_addresses, victims, others, spread, quieter,
+                 lookalikes, silent):
         yield from part()

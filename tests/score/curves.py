@@ -38,11 +38,9 @@ def prepare(directory):
     """All captures, made once."""
     trials = []
     for case in all_cases():
-        capture, labels = (os.path.join(directory, case.name + end) for end in (".pcap", ".labels"))
-        subprocess.run([score.GEN, "--seed", os.environ.get("SEED", "7"), "--duration", str(case.seconds), "--snaplen", "160",
-                        "--fragment-snaplen", "64", "--labels", labels, "-o", capture] + case.scenario.split(), check=True,
-                       stderr=subprocess.DEVNULL)
-        trials += [Trial(case, text, capture, score.read_labels(labels)) for text in case.media]
+        capture = os.path.join(directory, case.name + ".pcap")
+        labels = score.generate(case, capture)
+        trials += [Trial(case, text, capture, labels) for text in case.media]
     real, why = real_cases(os.environ.get("SHARED_DATA", ""), score.Label)
     print("# " + why, flush=True)
     for name, path, labels, allowed in real:
@@ -65,20 +63,20 @@ class Curves:
     def faults(self, kind, setting=None, value=None):
         """(missed, false) as sets of what and where, or None when damp refuses the value."""
         place = tempfile.mkdtemp(dir=self.directory)
+        conf = os.path.join(place, "conf")
+        changed = "detectors:\n  %s:\n    %s: %.6g\n" % (kind, setting, value) if setting else ""
         result = score.Score(self.known, False)
-        if setting:
-            config = os.path.join(place, "conf")
-            with open(config, "w") as f:
-                f.write("detectors:\n  %s:\n    %s: %.6g\n" % (kind, setting, value))
-            if subprocess.run([score.DAMP, "check-config", config], capture_output=True).returncode != 0:
-                return None
-            score.Medium.more = "-c " + config
-        else:
-            score.Medium.more = ""
         for t in self.trials:
-            if kind == "engine" or kind in t.kinds or not t.kinds:
-                labels = [score.Label(x.kind, x.subject, x.first, x.rate, x.timed) for x in t.labels]
-                score.run(result, place, t.case.name, score.Medium(t.medium), t.capture, labels, t.case)
+            if kind != "engine" and kind not in t.kinds and t.kinds:
+                continue
+            with open(conf, "w") as f:
+                f.write(t.case.conf + changed or "networks: []\n")
+            if subprocess.run([score.DAMP, "check-config", conf], capture_output=True).returncode != 0:
+                return None
+            labels = [score.Label(x.kind, x.subject, x.first, x.rate, x.timed) for x in t.labels]
+            medium = score.Medium(t.medium)
+            opened, figures, _ = score.replay(place, t.case.name, medium, t.capture, conf)
+            result.judge(t.case.name, medium, labels, t.case, opened, figures)
         shutil.rmtree(place)
         return ({line.split(",")[0] for line in result.missed}, {line.rsplit(":", 1)[0] for line in result.false})
 

@@ -1,7 +1,10 @@
 /* A capture as an exporter would tell of it: NetFlow v5 or v9, IPFIX or sFlow datagrams as a capture on standard
  * output, each at the moment (of the packets' own clock) at which it would have been sent.
  *
- * usage: exporter v5|v9|ipfix|sflow [--sampling N] [--active SECONDS] [--inactive SECONDS] [--port0] [--seed N] FILE|-
+ * usage: exporter v5|v9|ipfix|sflow [--sampling N] [--active SECONDS] [--inactive SECONDS] [--port0] [--seed N]
+ *        [--lose N] [--skew SECONDS] FILE|-
+ *
+ * --lose drops one datagram in N on the way, --skew sets the exporter's clock that far ahead of the capture's.
  *
  * NetFlow and IPFIX come from the meter and the encoders of `damp probe`.  An sFlow agent samples one packet in n at
  * random and sends its first 128 bytes within a second (sFlow version 5, section 4).  The same arguments give the
@@ -27,6 +30,8 @@ struct options {
 	uint32_t sampling;
 	bool port0;
 	uint64_t seed;
+	uint32_t lose;        /* 0: nothing */
+	int64_t skew_ns;
 };
 
 struct exporter_run {
@@ -41,6 +46,7 @@ struct exporter_run {
 	uint32_t skip;        /* packets until the next sample */
 	uint64_t pool;        /* packets seen */
 	uint32_t sequence, samples;
+	uint32_t sent;        /* datagrams */
 	uint8_t datagram[1500];
 	size_t n;
 	unsigned int in_it;   /* samples in the datagram */
@@ -76,13 +82,18 @@ write_capture_header(void)
 static void
 write_datagram(void *ctx, const uint8_t *data, size_t n, size_t records, int64_t now_ns)
 {
-	const struct exporter_run *r = ctx;
+	struct exporter_run *r = ctx;
 	uint16_t port = r->o.version == 0 ? 6343 : r->o.version == 10 ? 4739 : 2055;
 	uint32_t length = (uint32_t)n + 28;
-	uint32_t head[4] = {(uint32_t)(now_ns / 1000000000), (uint32_t)(now_ns % 1000000000 / 1000), length, length};
+	uint32_t head[4] = {0, 0, length, length};
 	uint8_t ip[28], *p = ip;
 
 	(void)records;
+	if (r->o.lose > 0 && ++r->sent % r->o.lose == 0)
+		return;
+	now_ns -= r->o.skew_ns;
+	head[0] = (uint32_t)(now_ns / 1000000000);
+	head[1] = (uint32_t)(now_ns % 1000000000 / 1000);
 	p = put(put(put(p, 0x4500, 2), length, 2), 0, 4);
 	p = put(put(put(put(p, 64, 1), 17, 1), 0, 2), 0xc0000201, 4);
 	p = put(put(put(p, 0xc0000202, 4), 50000, 2), port, 2);
@@ -225,7 +236,7 @@ int
 main(int argc, char **argv)
 {
 	static const struct option list[] = {{"sampling", 1, NULL, 's'}, {"active", 1, NULL, 'a'}, {"inactive", 1, NULL, 'i'},
-		{"port0", 0, NULL, '0'}, {"seed", 1, NULL, 'd'}, {0}};
+		{"port0", 0, NULL, '0'}, {"seed", 1, NULL, 'd'}, {"lose", 1, NULL, 'l'}, {"skew", 1, NULL, 'k'}, {0}};
 	static char buffer[1 << 18];
 	static struct exporter_run r = {.o = {.active_s = 60, .inactive_s = 15, .sampling = 1, .seed = 1}};
 	const char *kind;
@@ -237,6 +248,8 @@ main(int argc, char **argv)
 		case 'a': r.o.active_s = strtod(optarg, NULL); break;
 		case 'i': r.o.inactive_s = strtod(optarg, NULL); break;
 		case '0': r.o.port0 = true; break;
+		case 'l': r.o.lose = (uint32_t)strtoul(optarg, NULL, 10); break;
+		case 'k': r.o.skew_ns = (int64_t)(strtod(optarg, NULL) * 1e9); break;
 		case 'd': r.o.seed = strtoull(optarg, NULL, 10); break;
 		default: return 2;
 		}

@@ -196,6 +196,70 @@ test_records(void **state)
 	engine_free(e);
 }
 
+/* Everything at once every five minutes, and nothing between: the ticks in between are never closed. */
+static void
+burst(struct engine *e, int64_t number, uint64_t each)
+{
+	int64_t seen = T0 + number * 300 * NS_PER_S + 3 * NS_PER_S;
+
+	for (unsigned int i = 0; i < 50; i++) {
+		struct flow f = {.start_ns = seen - 300 * NS_PER_S, .end_ns = seen - NS_PER_S, .seen_ns = seen, .src = kit_addr(RESOLVER),
+			.dst = kit_addr(0x0a400000 + i), .packets = each, .bytes = each * 180, .sampling = 1, .sport = 53, .dport = 40000,
+			.proto = FLOW_UDP, .flags = FLOW_RECORD};
+		struct flow q = f;
+
+		q.src = f.dst;
+		q.dst = f.src;
+		q.sport = 40000;
+		q.dport = 53;
+		q.bytes = each * 70;
+		put(e, &q);
+		put(e, &f);
+	}
+}
+
+static void
+test_bursts(void **state)
+{
+	static struct heard h;
+	struct engine *e = start(&h, 1);
+
+	(void)state;
+	memset(&h, 0, sizeof(h));
+	for (int64_t n = 1; n < 24; n++)
+		burst(e, n, 100);
+	assert_int_equal(h.opened, 0);
+	for (int64_t n = 24; n < 32; n++)
+		burst(e, n, 10000);
+	assert_int_equal(h.opened, 1);
+	assert_int_equal(h.first.kind, KIND_TRAFFIC_ANOMALY);
+	/* a look holds one burst or two */
+	assert_true(figure(&h.last, EV_MULTIPLE) > 60 && figure(&h.last, EV_MULTIPLE) < 150);
+	engine_finish(e);
+	engine_free(e);
+}
+
+/* An incident in the first hour is not learned: neither while another alert explains it, nor when it is far above. */
+static void
+test_incident_while_learning(void **state)
+{
+	static struct heard h;
+	struct engine *e = start(&h, 1);
+
+	(void)state;
+	memset(&h, 0, sizeof(h));
+	run(e, 0, 700, 4);
+	run(e, 700, 1500, 400);
+	run(e, 1500, 1700, 4);
+	assert_int_equal(h.opened, 1);
+	assert_int_equal(h.closed, 1);
+	run(e, 1700, 1900, 400);
+	assert_int_equal(h.opened, 2);
+	assert_true(figure(&h.last, EV_MULTIPLE) > 95);
+	engine_finish(e);
+	engine_free(e);
+}
+
 int
 main(void)
 {
@@ -204,6 +268,8 @@ main(void)
 		cmocka_unit_test(test_silence),
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_records),
+		cmocka_unit_test(test_bursts),
+		cmocka_unit_test(test_incident_while_learning),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -92,7 +92,17 @@ test_spread(void **state)
 	assert_int_not_equal(judged(&b), HEAT_HOT);
 }
 
-/* A session service shows half of many people's sessions. */
+static void
+fill(struct hll *h, unsigned int n)
+{
+	uint64_t seed = 1;
+
+	memset(h, 0, sizeof(*h));
+	for (unsigned int i = 0; i < n; i++)
+		hll_add(h, kit_random(&seed));
+}
+
+/* Half of many people's sessions looks like a carpet, but each of them talks with few. */
 static void
 test_services(void **state)
 {
@@ -101,8 +111,42 @@ test_services(void **state)
 	(void)state;
 	carpet(&b);
 	for (unsigned int s = SERVICE_FIRST_UDP; s < service_count(); s++) {
+		bool sessions = service_info((uint8_t)s)->session_request != 0;
+
 		b.w.service = (uint8_t)s;
-		assert_int_equal(judged(&b), service_info((uint8_t)s)->session_request != 0 ? HEAT_COLD : HEAT_HOT);
+		fill(&b.w.peers[0], 300);
+		fill(&b.facts.pairs[0], 450); /* of 100 hosts with 300 others */
+		assert_int_equal(judged(&b), sessions ? HEAT_WARM : HEAT_HOT);
+		fill(&b.facts.pairs[0], 2000);
+		assert_int_equal(judged(&b), HEAT_HOT);
+		fill(&b.w.peers[0], 5); /* five gateways, whoever talks with them */
+		fill(&b.facts.pairs[0], 500);
+		assert_int_equal(judged(&b), sessions ? HEAT_WARM : HEAT_HOT);
+	}
+}
+
+/* Of samples the sum must be sure, and so many of them seen as one host's detector asks for: 50. */
+static void
+test_sampled(void **state)
+{
+	static const struct { unsigned int sampling, seen; enum heat heat; } cases[] = {
+		{1000, 49, HEAT_WARM}, {1000, 50, HEAT_HOT}, {10, 50, HEAT_WARM}, {10, 59, HEAT_WARM}, {10, 60, HEAT_HOT}, {2, 239, HEAT_WARM},
+		{2, 240, HEAT_HOT},
+	};
+	struct bench b;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const uint32_t n = cases[i].sampling * cases[i].seen;
+		const struct cell c = {.answers = n, .answer_packets = n, .large = n, .ticks = 10, .large_bytes = n * UINT64_C(4000),
+			.answer_bytes = n * UINT64_C(4000)};
+
+		carpet(&b);
+		b.w.sampling = cases[i].sampling;
+		b.w.counted = true;
+		set_cells(&b, &c);
+		memset(b.w.name, 0, sizeof(b.w.name));
+		assert_int_equal(judged(&b), cases[i].heat);
 	}
 }
 
@@ -186,7 +230,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_carpet), cmocka_unit_test(test_spread), cmocka_unit_test(test_services),
-		cmocka_unit_test(test_crowd), cmocka_unit_test(test_prefix),
+		cmocka_unit_test(test_sampled), cmocka_unit_test(test_crowd), cmocka_unit_test(test_prefix),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,16 +36,22 @@ carry(struct link_load *l, int64_t from, int seconds, uint64_t bytes, double amp
 }
 
 static enum heat
-judge(const struct link_load *l)
+judge_sampled(const struct link_load *l, uint32_t sampling)
 {
 	struct detect_settings s = {0};
 	struct judge_env env = {.settings = &s, .load = l};
-	struct watch w = {.side = SIDE_LINK};
+	struct watch w = {.side = SIDE_LINK, .sampling = sampling};
 	struct verdict v = {0};
 
 	detect_settings_defaults(&s);
 	detector_link_load.judge(&env, &w, &v);
 	return v.heat;
+}
+
+static enum heat
+judge(const struct link_load *l)
+{
+	return judge_sampled(l, 1);
 }
 
 static void
@@ -159,12 +165,27 @@ test_no_capacity(void **state)
 	free(l);
 }
 
+/* Of samples a share of 30 % must rest on some: 20 answers in 20 s, of 1 in 2 ten, of 1 in 5 four. */
+static void
+test_sampled(void **state)
+{
+	struct link_load *l = link_of(8000000);
+
+	(void)state;
+	carry(l, DAY0, 30, 950000, 0.3);
+	assert_int_equal(judge_sampled(l, 1), HEAT_HOT);
+	assert_int_equal(judge_sampled(l, 2), HEAT_HOT);
+	assert_int_equal(judge_sampled(l, 5), HEAT_WARM);
+	free(l);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_known), cmocka_unit_test(test_people), cmocka_unit_test(test_usual),
 		cmocka_unit_test(test_hours), cmocka_unit_test(test_trend), cmocka_unit_test(test_no_capacity),
+		cmocka_unit_test(test_sampled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

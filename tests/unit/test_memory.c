@@ -347,8 +347,13 @@ test_judge(void **state)
 	l.history_s = 540;
 	assert_int_equal(judged(&l), HEAT_WARM);
 	l = resolver;
-	l.group = 30; /* all of them rose */
+	l.group = 30; /* all of them rose, but more than eight times is no day's doing */
+	assert_int_equal(judged(&l), HEAT_HOT);
+	l.group = 8;
+	l.expected[0] = 2500000 / 39;
 	assert_int_equal(judged(&l), HEAT_WARM);
+	l.expected[0] = 2500000 / 41;
+	assert_int_equal(judged(&l), HEAT_HOT);
 	l = resolver;
 	l.explained = true;
 	assert_int_equal(judged(&l), HEAT_COLD);

@@ -131,6 +131,7 @@ test_take(void **state)
 	assert_int_equal(w.sampling, 10);
 	assert_int_equal(w.now.large_bytes, 8000); /* and to nothing in a tick without any */
 	assert_int_equal(w.now.later_bytes, 10000);
+	assert_int_equal(w.now.peers, 1); /* with a large answer */
 	assert_int_equal(w.last_tick, 0);
 	watch_close_tick(&w, 4);
 	assert_int_equal(w.last_tick, 4);
@@ -326,6 +327,65 @@ test_eviction(void **state)
 	watches_done(&w);
 }
 
+/* Numbers instead of matches: one answer of three packets that nobody asked for stays one that nobody asked for, and
+ * fragments without their first one do not hide that all who show a name ask the same. */
+static void
+test_counted(void **state)
+{
+	struct watch w = {.service = SERVICE_DNS, .sampling = 1, .counted = true, .records = true};
+
+	(void)state;
+	for (uint32_t packets = 1; packets <= 12; packets++) {
+		w.sum[WINDOW_SHORT] = (struct cell){.answers = packets, .answer_packets = packets, .large = packets, .large_bytes = packets * 1400};
+		assert_int_equal(watch_cell(&w, SUM_SHORT).large, packets);
+		assert_int_equal(watch_cell(&w, SUM_SHORT).matched, 0);
+	}
+	/* two queries explain twelve packets: they were two answers */
+	w.sum[WINDOW_SHORT].queries = 2;
+	assert_int_equal(watch_cell(&w, SUM_SHORT).large, 2);
+	assert_int_equal(watch_cell(&w, SUM_SHORT).matched, 2);
+	w.total.large = 90;
+	w.name[0].count = 30;
+	assert_true(watch_top_name_share(&w) > 0.99);
+	w.name[1].count = 30; /* 60 of 90 show theirs, half of them this one */
+	assert_true(watch_top_name_share(&w) < 0.51);
+	w.name[1].count = 0;
+	w.name[0].count = 3; /* too few for fragments to explain the rest */
+	assert_true(watch_top_name_share(&w) < 0.21);
+	w.counted = false;
+	w.name[0].count = 30;
+	assert_true(watch_top_name_share(&w) < 0.34);
+}
+
+/* A server that has answered many for hours: who is loud now has his share of what was answered lately. */
+static void
+test_fading(void **state)
+{
+	struct watch w = {.side = SIDE_SERVER, .service = SERVICE_DNS, .sampling = 1};
+	struct addr a;
+
+	(void)state;
+	for (uint32_t t = 1; t <= 7200; t++) {
+		for (uint32_t i = 0; i < 10; i++) {
+			a = kit_addr(0xcb007100 + (t * 10 + i) % 199);
+			watch_take_peer(&w, &a, 1, 3000);
+		}
+		watch_close_tick(&w, t);
+	}
+	assert_true(watch_top_peer_share(&w) < 0.1);
+	a = kit_addr(0xc6336401);
+	for (uint32_t t = 7201; t <= 7260; t++) {
+		watch_take_peer(&w, &a, 10, 30000);
+		watch_close_tick(&w, t);
+	}
+	assert_true(watch_top_peer_share(&w) > 0.2);
+	w.life.alert = 1; /* what an alert tells of only grows */
+	uint64_t before = w.peer[0].answers;
+	for (uint32_t t = 7261; t <= 7400; t++)
+		watch_close_tick(&w, t);
+	assert_int_equal(w.peer[0].answers, before);
+}
+
 int
 main(void)
 {
@@ -337,6 +397,8 @@ main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_open_hash),
 		cmocka_unit_test(test_eviction),
+		cmocka_unit_test(test_counted),
+		cmocka_unit_test(test_fading),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
