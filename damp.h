@@ -73,8 +73,10 @@ void output_reopen(struct output *o);
 int output_finish(struct output *o, const struct pipeline *p, double elapsed_s);
 void output_free(struct output *o);
 const struct geoip *output_geoip(const struct output *o);
-/* `damp why`: the answer instead of the summary; an exit status. */
-int output_why(struct output *o, const struct pipeline *p);
+/* `damp why` tells its own: what a report is made of, and whether something failed so far. */
+struct report_facts;
+void output_facts(const struct output *o, const struct pipeline *p, struct report_facts *f);
+bool output_failed(const struct output *o);
 
 /* Whether colours may be used on a stream. */
 bool wants_color(const struct config *c, int fd);

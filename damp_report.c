@@ -246,7 +246,7 @@ write_whole(const char *path, const struct buf *b)
 	return ok ? 0 : EXIT_FAILED;
 }
 
-static struct summary_options
+struct summary_options
 summary_options(const struct report_facts *f, FILE *to)
 {
 	struct summary_options o = {.color = wants_color(f->config, fileno(to)), .width = (int)f->config->width};
@@ -390,39 +390,9 @@ report_stats(const struct report_facts *f, const char *path)
 	return status;
 }
 
-int
-report_why(const struct report_facts *f)
+bool
+report_geo(const struct report_facts *f, const struct addr *a, struct report_geo *out)
 {
-	static const char *const heat[] = {"no alert", "close to an alert", "alert"};
-	struct why_kind kind[32];
-	struct why_input in = {.kind = kind};
-	const struct engine_why *row;
-	struct talker host;
-	struct engine_stats s;
-	struct summary_options options = summary_options(f, stdout);
-	struct buf text;
-	size_t n = engine_why(f->engine, &row, &host, &in.seen);
-
-	engine_stats(f->engine, &s);
-	in.host = host.addr;
-	in.first_ns = s.first_ns;
-	in.last_ns = s.last_ns;
-	in.packets_in = host.packets_in;
-	in.packets_out = host.packets_out;
-	in.bytes_in = host.bytes_in;
-	in.bytes_out = host.bytes_out;
-	in.role = host.is_resolver ? "resolver" : host.is_ours ? "customer" : NULL;
-	in.group = engine_group_of(f->engine, &host.addr);
-	if (geoip_count(f->geoip) > 0)
-		geo((void *)(uintptr_t)f->geoip, &host.addr, &in.geo);
-	for (int h = HEAT_HOT; h >= HEAT_COLD; h--)
-		for (size_t i = 0; i < n && in.kinds_n < 32; i++)
-			if (row[i].judged && (int)row[i].verdict.heat == h)
-				kind[in.kinds_n++] = (struct why_kind){.kind = row[i].detector->kind, .signal = row[i].verdict.signals,
-					.n = row[i].verdict.n, .state = heat[h], .verdict = row[i].verdict.note};
-	buf_init(&text, 1 << 20);
-	why_text(&text, &in, &options);
-	fwrite(buf_text(&text), 1, text.len, stdout);
-	buf_done(&text);
-	return 0; /* whether it could be written is asked at the end of the program */
+	memset(out, 0, sizeof(*out));
+	return geoip_count(f->geoip) > 0 && geo((void *)(uintptr_t)f->geoip, a, out);
 }

@@ -213,12 +213,8 @@ engine_new(const struct engine_config *c, const struct engine_sink *sink, char *
 	e->settings = *c->settings;
 	e->sink = *sink;
 	e->networks_known = c->networks_n + c->resolvers_n + c->links_n > 0;
-	e->why_on = c->why != NULL;
-	if (e->why_on)
-		e->why = *c->why;
-	for (size_t i = 0; detectors[i] != NULL && i < WHY_ROWS; i++)
-		e->why_row[e->why_n++].detector = detectors[i];
-	if (make_places(e, c) < 0 || make_groups(e, c) < 0 || make_links(e, c) < 0 || make_tables(e, c) < 0) {
+	e->why = c->why != NULL ? why_new(c->why, c->seed) : NULL;
+	if ((c->why != NULL && e->why == NULL) || make_places(e, c) < 0 || make_groups(e, c) < 0 || make_links(e, c) < 0 || make_tables(e, c) < 0) {
 		snprintf(why, why_size, "out of memory: the tables take %zu bytes", c->memory_bytes);
 		engine_free(e);
 		return NULL;
@@ -247,6 +243,7 @@ engine_free(struct engine *e)
 	book_done(&e->book);
 	ledger_done(&e->ledger);
 	drawn_done(&e->drawn);
+	why_free(e->why);
 	baselines_done(&e->baselines);
 	for (size_t i = 0; i < e->words_n; i++)
 		free(e->words[i]);

@@ -208,7 +208,8 @@ look(struct engine *e, struct baseline_row *r, const struct named *named, double
 	r->multiple = r->minutes > 0 ? multiple : 0;
 	l = (struct level){.rate = {r->rate[0], r->rate[1], r->rate[2]}, .expected = {x.rate[0], x.rate[1], x.rate[2]}, .limit = limit,
 		.group = group, .above_s = r->above_s, .history_s = 60.0 * r->minutes, .server = r->server, .explained = explained};
-	watch_level(e, r, &l, gain, (far && 60.0 * r->minutes >= set->min_history) || (e->why_on && addr_equal(&r->addr, &e->why)), every);
+	watch_level(e, r, &l, gain, far && 60.0 * r->minutes >= set->min_history, every);
+	why_level(e, &r->addr, &l);
 	baseline_learn(r, time_seconds(e->end_ns), seconds, explained || (far && 60.0 * r->minutes >= set->min_history));
 	r->looked_ns = e->end_ns;
 }

@@ -113,9 +113,8 @@ watch_floods(struct engine *e)
 		struct server *s = &e->server[e->server_touched[i]];
 		struct watch *w;
 
-		if (s->queries < least)
-			continue;
-		w = watches_get(&e->watches, e->env.seed, &s->addr, SIDE_SERVER, SERVICE_NONE, e->env.tick);
+		w = s->queries < least ? why_watch(e, &s->addr, SIDE_SERVER, SERVICE_NONE) :
+		    watches_get(&e->watches, e->env.seed, &s->addr, SIDE_SERVER, SERVICE_NONE, e->env.tick);
 		if (w == NULL)
 			continue;
 		watch_place(w, place_of(&e->env, &s->addr));
@@ -205,7 +204,7 @@ take_besides(struct engine *e, const struct pair *p)
 static bool
 asked_about(const struct engine *e, const struct pair *p)
 {
-	return e->why_on && (addr_equal(&p->client, &e->why) || addr_equal(&p->server, &e->why));
+	return why_is_host(e->why, &p->client) || why_is_host(e->why, &p->server);
 }
 
 static void
@@ -225,10 +224,11 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 		cover_pair(e, p);
 	else if (e->links_n > 0)
 		count_link(e, p);
-	if (!remarkable(p) && !asked_about(e, p)) {
+	if (!remarkable(p)) {
 		if (!p->counted)
 			take_besides(e, p);
-		return;
+		if (!asked_about(e, p))
+			return;
 	}
 	client = place_of(&e->env, &p->client);
 	server = place_of(&e->env, &p->server);
@@ -242,7 +242,7 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 		return;
 	if (p->name != 0)
 		drawn_take(&e->drawn, p, &s->name[p->name - 1], time_seconds(e->env.begin_ns));
-	w = watches_get(&e->watches, e->env.seed, a, side, p->service, e->env.tick);
+	w = remarkable(p) ? watches_get(&e->watches, e->env.seed, a, side, p->service, e->env.tick) : why_watch(e, a, side, p->service);
 	if (w == NULL)
 		return;
 	watch_place(w, side == SIDE_CLIENT ? client : server);
@@ -251,7 +251,8 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 	/* peers are counted under a salt that outlives a restart, unlike the seed */
 	watch_take(w, p, peer, addr_hash(e->drawn.salt, peer != NULL ? peer : a),
 	    p->name != 0 ? &s->name[p->name - 1] : NULL, e->env.tick, e->env.begin_ns);
-	areas_take(e, w, p, peer, addr_hash(e->env.seed, peer != NULL ? peer : a), p->name != 0 ? &s->name[p->name - 1] : NULL);
+	if (remarkable(p))
+		areas_take(e, w, p, peer, addr_hash(e->env.seed, peer != NULL ? peer : a), p->name != 0 ? &s->name[p->name - 1] : NULL);
 }
 
 enum { FRAGMENTS_OF_ANSWER = 6 }; /* at most, a DNS message being 8 KiB in practice */
@@ -361,7 +362,7 @@ take_pairs(struct engine *e)
 		for (uint32_t k = 0; e->shard[i].counted && k < e->shard[i].pair_n; k++) {
 			const struct pair *p = &e->shard[i].pair[k];
 
-			if (p->counted && !waits(p) && !remarkable(p) && !asked_about(e, p))
+			if (p->counted && !waits(p) && !remarkable(p))
 				take_besides(e, p);
 		}
 	for (int i = 0; i < SHARDS; i++)
@@ -378,34 +379,12 @@ applies(const struct detector *d, const struct watch *w)
 	return d->side == w->side && w->service >= d->service_from && w->service <= d->service_to;
 }
 
-static void
-keep_why(struct engine *e, const struct detector *d, const struct verdict *v)
-{
-	for (size_t i = 0; i < e->why_n; i++) {
-		struct engine_why *row = &e->why_row[i];
-		size_t met = 0, met_before = 0;
-
-		if (row->detector != d)
-			continue;
-		for (size_t k = 0; k < v->n; k++)
-			met += v->signals[k].met;
-		for (size_t k = 0; k < row->verdict.n; k++)
-			met_before += row->verdict.signals[k].met;
-		/* the hottest, and of equals the latest: its windows hold more */
-		if (!row->judged || v->heat > row->verdict.heat || (v->heat == row->verdict.heat && met >= met_before)) {
-			row->judged = true;
-			row->verdict = *v;
-			row->t_ns = e->end_ns;
-		}
-	}
-}
-
 /* The verdict that counts for a watch: that of its open alert's kind, else of the first hot detector. */
 static bool
 judge(struct engine *e, const struct judge_env *env, const struct detector *const *table, struct watch *w, struct judged *out)
 {
 	int kind = w->life.alert != 0 ? (int)e->book.alert[w->life.alert - 1].alert.kind : -1;
-	bool why = e->why_on && addr_equal(&w->addr, &e->why), found = false;
+	bool why = why_about_watch(e, w), found = false;
 
 	for (size_t i = 0; table[i] != NULL; i++) {
 		const struct detector *d = table[i];
@@ -419,7 +398,7 @@ judge(struct engine *e, const struct judge_env *env, const struct detector *cons
 			v.note = "part of an attack on its whole prefix, which has an alert of its own";
 		}
 		if (why)
-			keep_why(e, d, &v);
+			why_keep(e, d, w, &v);
 		if (!found && (kind >= 0 ? (int)d->kind == kind : v.heat == HEAT_HOT)) {
 			*out = (struct judged){w, d, v};
 			found = true;
@@ -457,6 +436,7 @@ emit_queue(struct engine *e)
 {
 	for (size_t i = 0; i < e->queue_n; i++) {
 		e->stats.alerts++;
+		why_alert(e, e->queue[i]);
 		if (e->sink.alert != NULL)
 			e->sink.alert(e->sink.ctx, e->queue[i]);
 	}
@@ -527,6 +507,21 @@ judge_areas(struct engine *e, const struct judge_env *all)
 	return n;
 }
 
+/* What is asked about and not watched: for the answer alone. */
+static void
+judge_scratch(struct engine *e, const struct judge_env *all)
+{
+	struct watch *w;
+
+	for (size_t i = 0; (w = why_scratch(e, i)) != NULL; i++) {
+		const struct judge_env env = judge_env_of(e, all, w);
+
+		for (size_t d = 0; detectors[d] != NULL; d++)
+			if (applies(detectors[d], w) && w->touched == e->env.tick)
+				why_judge(e, &env, detectors[d], w);
+	}
+}
+
 static void
 judge_all(struct engine *e)
 {
@@ -536,6 +531,7 @@ judge_all(struct engine *e)
 
 	close_watches(&e->watches, e->env.tick);
 	close_watches(&e->areas, e->env.tick);
+	judge_scratch(e, &all);
 	n = judge_areas(e, &all);
 	for (uint32_t i = 0; i < e->watches.used; i++) {
 		struct watch *w = &e->watches.pool[e->watches.order[i]];
@@ -583,6 +579,7 @@ engine_close_tick(struct engine *e)
 {
 	take_pairs(e);
 	names_close_tick(e);
+	why_names(e);
 	watch_floods(e);
 	engine_levels(e);
 	engine_grow_curves(e);
