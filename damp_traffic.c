@@ -164,7 +164,8 @@ session_open(struct session *s, const struct config *c, int inputs_n, char **inp
 		complain("%s", why);
 		return false;
 	}
-	state_open(&s->state, c, s->engine, live);
+	if (!state_open(&s->state, c, s->engine, live, why_subject != NULL))
+		return false;
 	output_engine(s->output, s->engine);
 	output_collected(s->output, collected);
 	s->pipeline = pipeline_new(s->engine, thread_count(c));

@@ -324,6 +324,8 @@ answer(void *ctx, struct session *s)
 		return EXIT_FAILED;
 	output_facts(s->output, s->pipeline, &facts);
 	engine_stats(s->engine, &stats);
+	if (stats.first_ns == 0 && facts.damage_n > 0 && !a->json)
+		return EXIT_FAILED; /* nothing could be read, as was told */
 	options = summary_options(&facts, stdout);
 	in.first_ns = stats.first_ns;
 	in.last_ns = stats.last_ns;
