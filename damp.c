@@ -1,5 +1,6 @@
 /* damp: the table of commands, help, and how the program begins and ends. */
 #include <errno.h>
+#include <poll.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -205,6 +206,29 @@ fill_streams(void)
 			_exit(EXIT_FAILED);
 }
 
+bool
+reader_gone(int fd)
+{
+	struct pollfd p = {.fd = fd};
+
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLERR) != 0;
+}
+
+/* Whether all of it could be written. */
+static int
+stdout_done(int status)
+{
+	bool failed = ferror(stdout) != 0, told = failed;
+
+	errno = 0;
+	failed = fflush(stdout) != 0 || failed;
+	if (!failed)
+		return status;
+	if (status == EXIT_OK && !reader_gone(STDOUT_FILENO))
+		complain("standard output: %s", told || errno == 0 ? "not all could be written" : strerror(errno));
+	return status == EXIT_OK ? EXIT_FAILED : status;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -232,9 +256,5 @@ main(int argc, char **argv)
 			return EXIT_USAGE;
 		status = c->run(argc - 2, argv + 2);
 	}
-	if (fflush(stdout) != 0 && status == EXIT_OK) {
-		complain("standard output: %s", strerror(errno));
-		status = EXIT_FAILED;
-	}
-	return status;
+	return stdout_done(status);
 }

@@ -20,6 +20,8 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The same with the name of a thing in front, unless the reason begins with it already. */
 void complain_of(const char *name, const char *why);
+/* Whoever read this pipe has seen enough, as head has: no reason to complain. */
+bool reader_gone(int fd);
 
 /* --- damp_pipeline.c: bytes to flows to the engine, on several threads --------------------------- */
 

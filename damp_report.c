@@ -291,11 +291,13 @@ report_write(const struct report_facts *f, bool summary_to_stderr)
 		}
 		buf_done(&page);
 	}
-	if (!f->config->quiet) {
+	/* that nothing could be read was told already */
+	if (!f->config->quiet && (g->in.first_ns != 0 || g->in.damage_n == 0)) {
 		buf_init(&text, PAGE_MAX);
 		summary_text(&text, &g->in, &options);
 		if (fwrite(buf_text(&text), 1, text.len, to) != text.len || fflush(to) != 0) {
-			complain("standard output: %s", strerror(errno));
+			if (!reader_gone(fileno(to)))
+				complain("standard output: %s", strerror(errno));
 			status = EXIT_FAILED;
 		}
 		buf_done(&text);
