@@ -153,6 +153,27 @@ tell_hosts(struct lines *l, const struct story *s, struct buf *b)
 	flush(l, b);
 }
 
+/* A command that can be pasted: FILE stands for the file that was written.  Without one there is nothing to load. */
+static void
+load_lines(struct lines *l, const struct report_rule *r)
+{
+	const char *name = r->load != NULL ? strstr(r->load, "FILE") : NULL;
+
+	if (r->file == NULL)
+		return;
+	if (name == NULL) {
+		label(l, "file");
+		lines_words(l, INK_PLAIN, r->file);
+	}
+	if (r->load == NULL)
+		return;
+	label(l, "load");
+	if (name != NULL)
+		lines_wordsf(l, INK_PLAIN, "%.*s%s%s", (int)(name - r->load), r->load, r->file, name + 4);
+	else
+		lines_words(l, INK_PLAIN, r->load);
+}
+
 static void
 tell_rule(struct lines *l, const struct story *s, struct buf *b)
 {
@@ -174,20 +195,12 @@ tell_rule(struct lines *l, const struct story *s, struct buf *b)
 		buf_str(b, "effect unknown, nothing to replay");
 	}
 	flush(l, b);
-	if (r->file != NULL) {
-		label(l, "file");
-		lines_words(l, INK_PLAIN, r->file);
-	}
-	if (r->load != NULL) {
-		label(l, "load");
-		lines_words(l, INK_PLAIN, r->load);
-	}
-	if (s->ri->rules_n > 1) {
-		lines_start(l, VALUE);
-		lines_wordsf(l, INK_DIM, "%zu more format%s%s%s", s->ri->rules_n - 1, s->ri->rules_n == 2 ? "" : "s",
-		             s->in->rules_dir != NULL ? " in " : ", see --rules-dir and --html",
-		             s->in->rules_dir != NULL ? s->in->rules_dir : "");
-	}
+	load_lines(l, r);
+	lines_start(l, VALUE);
+	if (s->in->rules_dir == NULL)
+		lines_words(l, INK_DIM, "--rules-dir DIR writes it, --html FILE shows it");
+	else if (s->ri->rules_n > 1)
+		lines_wordsf(l, INK_DIM, "%zu more format%s in %s", s->ri->rules_n - 1, s->ri->rules_n == 2 ? "" : "s", s->in->rules_dir);
 }
 
 static void
