@@ -56,6 +56,14 @@ tell_headline(struct lines *l, const struct story *s)
 	buf_done(&rest);
 }
 
+/* What the other end of an incident is to it. */
+static const char *
+way(const struct story *s)
+{
+	return s->inc->kind == KIND_DNS_AMPLIFICATION_REFLECTOR || s->inc->kind == KIND_UDP_AMPLIFICATION_REFLECTOR ? "towards" :
+	    story_is_victim(s) ? "from" : "through";
+}
+
 static void
 tell_course(struct lines *l, const struct story *s, struct buf *b)
 {
@@ -72,9 +80,9 @@ tell_course(struct lines *l, const struct story *s, struct buf *b)
 		buf_str(b, ", still open");
 	flush(l, b);
 	if (s->inc->has_through || s->name[0] != '\0') {
-		label(l, s->inc->has_through ? "through" : "name");
+		label(l, s->inc->has_through ? way(s) : "name");
 		if (s->inc->has_through)
-			buf_str(b, addr_text(&s->inc->through, through));
+			buf_printf(b, "%s%s", addr_text(&s->inc->through, through), story_is_victim(s) && story_max(s, EV_PEERS) > 1.5 ? " and others" : "");
 		if (s->name[0] != '\0')
 			buf_printf(b, "%s%s", s->inc->has_through ? ", " : "", s->name);
 		buf_str(b, ", ");
@@ -182,8 +190,13 @@ tell_rule(struct lines *l, const struct story *s, struct buf *b)
 	for (size_t i = 0; i < s->ri->rules_n && r == NULL; i++)
 		if (s->ri->rule[i].text != NULL)
 			r = &s->ri->rule[i];
-	if (r == NULL)
+	if (r == NULL) {
+		if (story_no_rule(s) != NULL) {
+			label(l, "do");
+			lines_words(l, INK_PLAIN, story_no_rule(s));
+		}
 		return;
+	}
 	label(l, "do");
 	buf_printf(b, "%s: ", r->format);
 	if (r->known) {
