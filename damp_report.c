@@ -258,8 +258,8 @@ summary_options(const struct report_facts *f, FILE *to)
 	if (lang == NULL || lang[0] == '\0')
 		lang = getenv("LANG");
 	o.utf8 = lang != NULL && (strstr(lang, "UTF-8") != NULL || strstr(lang, "utf8") != NULL);
-	if (o.width == 0 && ioctl(fileno(to), TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
-		o.width = size.ws_col < 120 ? size.ws_col : 120;
+	if (o.width == 0 && ioctl(fileno(to), TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+		o.width = size.ws_col < 40 ? 40 : size.ws_col < 120 ? size.ws_col : 120;
 	return o;
 }
 
