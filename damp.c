@@ -1,5 +1,6 @@
 /* damp: the table of commands, help, and how the program begins and ends. */
 #include <errno.h>
+#include <poll.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -53,11 +54,11 @@ static const struct command {
 	const char *help;
 	const char *more;  /* behind its options; NULL: nothing */
 } commands[] = {
-	{"replay", command_replay, USE_TRAFFIC | USE_DIFF, "[options] FILE...", "look for abuse in recorded packets or flow records",
+	{"replay", command_replay, USE_TRAFFIC | USE_OUTPUTS | USE_DIFF, "[options] FILE...", "look for abuse in recorded packets or flow records",
 		"FILE is a capture, a file of flow records (nfcapd, flow-tools, IPFIX, CSV, JSON) or a folder of them,\n"
 		"compressed or not; - is standard input.  Without a configuration resolvers and amplifiers are found by\n"
 		"what they do.\n"},
-	{"run", command_run, USE_TRAFFIC | USE_RUN, "-i IF | -l PORT [options]", "look for abuse live, on interfaces and in flow exports",
+	{"run", command_run, USE_TRAFFIC | USE_OUTPUTS | USE_RUN, "-i IF | -l PORT [options]", "look for abuse live, on interfaces and in flow exports",
 		"Several inputs at once are fine; the configuration may name them, too.\n"
 		"  damp run -i eth0                         packets of an interface\n"
 		"  damp run -l 2055 --archive /var/flows    NetFlow, IPFIX and sFlow of routers, and keep them\n"
@@ -70,8 +71,15 @@ static const struct command {
 		"  damp flows -A srcip/24,dstport -O bytes FILE    sums by network and port\n"},
 	{"report", command_report, USE_REPORT, "TYPE [options] FILE...", "a table of flows by flow-report's names, such as ip-address",
 		"FILE is what replay reads; --list names the types.\n"},
-	{"why", command_why, USE_TRAFFIC, "HOST [options] FILE...",
-		"every signal of one host, and why there is an alert or none", NULL},
+	{"why", command_why, USE_TRAFFIC | USE_WHY, "SUBJECT [options] FILE...", "every signal of a subject, and why there is an alert or none",
+		"SUBJECT is what an alert is about; FILE is what replay reads, and should be the same.\n"
+		"  10.64.0.5  2001:db8::5   a host: everything it does, or an exporter of flow records\n"
+		"  192.0.2.0/24             a prefix, and which of its hosts came closest\n"
+		"  link:metro-3             a link of the configuration; its name alone will do\n"
+		"  group:mail               a group of the configuration\n"
+		"  example.com  zone:test   a zone: random names, data in names, large answers to a name in it\n"
+		"  10.64.0.5+example.com    what a host does in one zone\n"
+		"  4be2a10f9c38d75e         an incident or alert by its id; the files are read twice\n"},
 	{"probe", command_probe, USE_PROBE, "-i IF | -r FILE --to HOST:PORT", "meter packets and export flow records: NetFlow 5, 9, IPFIX",
 		"SIGINT and SIGTERM end it: what is in the cache is exported first.\n"},
 	{"rules", command_rules, USE_RULES, "--format NAME [options] [ALERTS]", "turn alert lines into rate-limit rules",
@@ -198,6 +206,29 @@ fill_streams(void)
 			_exit(EXIT_FAILED);
 }
 
+bool
+reader_gone(int fd)
+{
+	struct pollfd p = {.fd = fd};
+
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLERR) != 0;
+}
+
+/* Whether all of it could be written. */
+static int
+stdout_done(int status)
+{
+	bool failed = ferror(stdout) != 0, told = failed;
+
+	errno = 0;
+	failed = fflush(stdout) != 0 || failed;
+	if (!failed)
+		return status;
+	if (status == EXIT_OK && !reader_gone(STDOUT_FILENO))
+		complain("standard output: %s", told || errno == 0 ? "not all could be written" : strerror(errno));
+	return status == EXIT_OK ? EXIT_FAILED : status;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -225,9 +256,5 @@ main(int argc, char **argv)
 			return EXIT_USAGE;
 		status = c->run(argc - 2, argv + 2);
 	}
-	if (fflush(stdout) != 0 && status == EXIT_OK) {
-		complain("standard output: %s", strerror(errno));
-		status = EXIT_FAILED;
-	}
-	return status;
+	return stdout_done(status);
 }

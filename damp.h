@@ -20,6 +20,8 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The same with the name of a thing in front, unless the reason begins with it already. */
 void complain_of(const char *name, const char *why);
+/* Whoever read this pipe has seen enough, as head has: no reason to complain. */
+bool reader_gone(int fd);
 
 /* --- damp_pipeline.c: bytes to flows to the engine, on several threads --------------------------- */
 
@@ -73,8 +75,10 @@ void output_reopen(struct output *o);
 int output_finish(struct output *o, const struct pipeline *p, double elapsed_s);
 void output_free(struct output *o);
 const struct geoip *output_geoip(const struct output *o);
-/* `damp why`: the answer instead of the summary; an exit status. */
-int output_why(struct output *o, const struct pipeline *p);
+/* `damp why` tells its own: what a report is made of, and whether something failed so far. */
+struct report_facts;
+void output_facts(const struct output *o, const struct pipeline *p, struct report_facts *f);
+bool output_failed(const struct output *o);
 
 /* Whether colours may be used on a stream. */
 bool wants_color(const struct config *c, int fd);

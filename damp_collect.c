@@ -326,6 +326,41 @@ collected_sums(struct collected *c, struct collected_sums *sums)
 	each_export(c, sum_one, &s);
 }
 
+struct one_exporter {
+	const struct collected *c;
+	const struct addr *addr;
+	uint64_t records, lost;
+	bool first, found;
+};
+
+static void
+find_exporter(void *ctx, struct export *x)
+{
+	struct one_exporter *o = ctx;
+	struct exporters *e = export_exporters(x);
+
+	if (x == o->c->export && !o->first)
+		return;
+	o->first = false;
+	for (size_t i = 0; i < exporters_n(e); i++)
+		if (addr_equal(&exporters_at(e, i)->key.addr, o->addr)) {
+			o->found = true;
+			o->records += exporters_at(e, i)->count[EXPORTER_RECORDS];
+			o->lost += exporters_at(e, i)->count[EXPORTER_LOST];
+		}
+}
+
+bool
+collected_exporter(struct collected *c, const struct addr *a, uint64_t *records, uint64_t *lost)
+{
+	struct one_exporter o = {.c = c, .addr = a, .first = true};
+
+	each_export(c, find_exporter, &o);
+	*records = o.records;
+	*lost = o.lost;
+	return o.found;
+}
+
 static const char *
 configured_name(const struct config *c, const struct addr *a)
 {

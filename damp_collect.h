@@ -42,6 +42,8 @@ struct collected_sums {
 	uint64_t count[EXPORTER_COUNTS];
 };
 void collected_sums(struct collected *c, struct collected_sums *s);
+/* Records of the exporter of an address, delivered and lost; false when there is none. */
+bool collected_exporter(struct collected *c, const struct addr *a, uint64_t *records, uint64_t *lost);
 /* Members "exporters", "exporter_sums", "archive" and so on, into an open object. */
 void collected_json(struct collected *c, struct json *j);
 

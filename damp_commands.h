@@ -8,6 +8,7 @@
 enum {
 	USE_TRAFFIC = 1, USE_RUN = 2, USE_RULES = 4, USE_VERIFY = 8, USE_KEYGEN = 16, USE_ALL = 32, USE_FLOWS = 64,
 	USE_PROBE = 128, USE_REPORT = 256, USE_MEMORY = 512, USE_DIFF = 1024,
+	USE_OUTPUTS = 2048, USE_WHY = 4096,
 };
 
 /* --- damp_options.c -------------------------------------------------------------------------------- */
@@ -34,8 +35,11 @@ int command_help(int argc, char **argv);
 
 int command_replay(int argc, char **argv);
 int command_run(int argc, char **argv);
-int command_why(int argc, char **argv);
 int command_check_config(int argc, char **argv);
+
+/* --- damp_why.c -------------------------------------------------------------------------------------- */
+
+int command_why(int argc, char **argv);
 
 /* --- damp_flows.c ------------------------------------------------------------------------------------ */
 

@@ -1,8 +1,10 @@
 /* The configuration of a run: read, checked, told of, and handed to the engine; check-config. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "damp_commands.h"
 #include "damp_config.h"
@@ -349,6 +351,10 @@ check_file(const char *path)
 	struct buf out;
 	int status;
 
+	if (access(path, R_OK) != 0) {
+		complain("%s: %s", path, strerror(errno)); /* defaults alone would say that all is well */
+		return EXIT_USAGE;
+	}
 	config_init(&c, &config_events);
 	status = config_load(&c, path) > 0 || !supported(&c, USE_RUN) ? EXIT_USAGE : EXIT_OK;
 	if (check_whole(&c) > 0)
@@ -358,6 +364,9 @@ check_file(const char *path)
 	fwrite(buf_text(&out), 1, out.len, stdout);
 	buf_done(&out);
 	config_done(&c);
+	/* the problems have scrolled away above all this */
+	if (status != EXIT_OK && isatty(STDOUT_FILENO))
+		complain("%s: there are problems, told above the settings", path);
 	return status;
 }
 

@@ -285,7 +285,7 @@ replay_diff(const struct config *c, const char *other, int argc, char **argv, in
 		memmove(all + 2, all, (size_t)k * sizeof(*all));
 		all[0] = (char[]){"-c"};
 		all[1] = (char *)(uintptr_t)other;
-		if (configure("replay", k + 2, all, USE_TRAFFIC | USE_DIFF, &d, rest, &rest_n, &status) &&
+		if (configure("replay", k + 2, all, USE_TRAFFIC | USE_OUTPUTS | USE_DIFF, &d, rest, &rest_n, &status) &&
 		    run_side(&before, c, n, files) && run_side(&after, &d, n, files)) {
 			compare(&before, &after, other);
 			status = before.failed || after.failed ? EXIT_FAILED : EXIT_OK;

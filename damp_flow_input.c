@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <sys/stat.h>
 
 #include "base/err.h"
@@ -331,7 +332,8 @@ flow_output_done(struct flow_output *o)
 {
 	write_out(o, &o->sink.buf);
 	if (!o->failed && fflush(stdout) != 0) {
-		complain("standard output: %s", strerror(errno));
+		if (!reader_gone(STDOUT_FILENO))
+			complain("standard output: %s", strerror(errno));
 		o->failed = true;
 	}
 	buf_done(&o->sink.buf);

@@ -181,7 +181,7 @@ command_run(int argc, char **argv)
 
 	if (rest == NULL)
 		return EXIT_FAILED;
-	if (configure("run", argc, argv, USE_TRAFFIC | USE_RUN, &c, rest, &n, &status)) {
+	if (configure("run", argc, argv, USE_TRAFFIC | USE_OUTPUTS | USE_RUN, &c, rest, &n, &status)) {
 		status = EXIT_USAGE;
 		if (n > 0)
 			complain("run takes no files; damp replay does");

@@ -413,14 +413,15 @@ output_finish(struct output *o, const struct pipeline *p, double elapsed_s)
 	return o->failed ? EXIT_FAILED : EXIT_OK;
 }
 
-int
-output_why(struct output *o, const struct pipeline *p)
+void
+output_facts(const struct output *o, const struct pipeline *p, struct report_facts *f)
 {
-	struct report_facts facts = {.config = o->config, .engine = o->engine, .pipeline = p, .collected = o->collected, .geoip = o->geoip,
-		.inputs_n = o->inputs_n, .inputs = o->inputs, .damage = o->damage, .damage_n = o->damage_n,
-		.rules = &o->rules};
+	*f = (struct report_facts){.config = o->config, .engine = o->engine, .pipeline = p, .collected = o->collected, .geoip = o->geoip,
+		.inputs_n = o->inputs_n, .inputs = o->inputs, .damage = o->damage, .damage_n = o->damage_n};
+}
 
-	if (report_why(&facts) != 0)
-		o->failed = true;
-	return o->failed ? EXIT_FAILED : EXIT_OK;
+bool
+output_failed(const struct output *o)
+{
+	return o->failed;
 }

@@ -2,6 +2,8 @@
 #ifndef DAMP_OUTPUT_H
 #define DAMP_OUTPUT_H
 
+#include <stdio.h>
+
 #include "base/config.h"
 #include "damp.h"
 #include "rules/rules.h"
@@ -59,7 +61,12 @@ struct report_facts {
 int report_write(const struct report_facts *f, bool summary_to_stderr);
 /* The statistics as one JSON object. */
 int report_stats(const struct report_facts *f, const char *path);
-/* `damp why`: the answer on standard output. */
-int report_why(const struct report_facts *f);
+/* For summaries on a stream: colours, width, UTF-8. */
+struct summary_options;
+struct summary_options summary_options(const struct report_facts *f, FILE *to);
+struct addr;
+struct report_geo;
+/* What the databases say of an address; false: nothing. */
+bool report_geo(const struct report_facts *f, const struct addr *a, struct report_geo *out);
 
 #endif

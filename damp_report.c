@@ -248,7 +248,7 @@ write_whole(const char *path, const struct buf *b)
 	return ok ? 0 : EXIT_FAILED;
 }
 
-static struct summary_options
+struct summary_options
 summary_options(const struct report_facts *f, FILE *to)
 {
 	struct summary_options o = {.color = wants_color(f->config, fileno(to)), .width = (int)f->config->width};
@@ -260,8 +260,8 @@ summary_options(const struct report_facts *f, FILE *to)
 	if (lang == NULL || lang[0] == '\0')
 		lang = getenv("LANG");
 	o.utf8 = lang != NULL && (strstr(lang, "UTF-8") != NULL || strstr(lang, "utf8") != NULL);
-	if (o.width == 0 && ioctl(fileno(to), TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
-		o.width = size.ws_col < 120 ? size.ws_col : 120;
+	if (o.width == 0 && ioctl(fileno(to), TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+		o.width = size.ws_col < 40 ? 40 : size.ws_col < 120 ? size.ws_col : 120;
 	return o;
 }
 
@@ -293,11 +293,13 @@ report_write(const struct report_facts *f, bool summary_to_stderr)
 		}
 		buf_done(&page);
 	}
-	if (!f->config->quiet) {
+	/* that nothing could be read was told already */
+	if (!f->config->quiet && (g->in.first_ns != 0 || g->in.damage_n == 0)) {
 		buf_init(&text, PAGE_MAX);
 		summary_text(&text, &g->in, &options);
 		if (fwrite(buf_text(&text), 1, text.len, to) != text.len || fflush(to) != 0) {
-			complain("standard output: %s", strerror(errno));
+			if (!reader_gone(fileno(to)))
+				complain("standard output: %s", strerror(errno));
 			status = EXIT_FAILED;
 		}
 		buf_done(&text);
@@ -412,43 +414,9 @@ report_stats(const struct report_facts *f, const char *path)
 	return status;
 }
 
-int
-report_why(const struct report_facts *f)
+bool
+report_geo(const struct report_facts *f, const struct addr *a, struct report_geo *out)
 {
-	static const char *const heat[] = {"no alert", "close to an alert", "alert"};
-	struct why_kind kind[32];
-	struct why_input in = {.kind = kind};
-	const struct engine_why *row;
-	struct talker host;
-	struct engine_stats s;
-	struct summary_options options = summary_options(f, stdout);
-	struct buf text;
-	size_t n = engine_why(f->engine, &row, &host, &in.seen);
-
-	engine_stats(f->engine, &s);
-	in.host = host.addr;
-	in.first_ns = s.first_ns;
-	in.last_ns = s.last_ns;
-	in.packets_in = host.packets_in;
-	in.packets_out = host.packets_out;
-	in.bytes_in = host.bytes_in;
-	in.bytes_out = host.bytes_out;
-	in.role = host.is_resolver ? "resolver" : host.is_ours ? "customer" : NULL;
-	in.group = engine_group_of(f->engine, &host.addr);
-	if (geoip_count(f->geoip) > 0)
-		geo((void *)(uintptr_t)f->geoip, &host.addr, &in.geo);
-	for (int h = HEAT_HOT; h >= HEAT_COLD; h--)
-		for (size_t i = 0; i < n && in.kinds_n < 32; i++)
-			if (row[i].judged && !row[i].off && (int)row[i].verdict.heat == h)
-				kind[in.kinds_n++] = (struct why_kind){.kind = row[i].detector->kind, .signal = row[i].verdict.signals,
-					.n = row[i].verdict.n, .state = heat[h], .verdict = row[i].verdict.note};
-	for (size_t i = 0; i < n && in.kinds_n < 32; i++)
-		if (row[i].off)
-			kind[in.kinds_n++] = (struct why_kind){.kind = row[i].detector->kind, .state = "turned off",
-				.verdict = "Not looked for: the configuration says enabled: false."};
-	buf_init(&text, 1 << 20);
-	why_text(&text, &in, &options);
-	fwrite(buf_text(&text), 1, text.len, stdout);
-	buf_done(&text);
-	return 0; /* whether it could be written is asked at the end of the program */
+	memset(out, 0, sizeof(*out));
+	return geoip_count(f->geoip) > 0 && geo((void *)(uintptr_t)f->geoip, a, out);
 }

@@ -52,10 +52,13 @@ write_file(struct rules_cache *c, struct rules_entry *e, size_t format)
 {
 	char tmp[560], id[ALERT_ID_TEXT];
 	const struct rule_text *t = &e->text[format];
+	size_t dir = strlen(c->config->rules_dir);
 	FILE *f;
 	bool ok;
 
-	snprintf(e->file[format], sizeof(e->file[format]), "%.400s/%s.%s", c->config->rules_dir,
+	while (dir > 1 && c->config->rules_dir[dir - 1] == '/')
+		dir--;
+	snprintf(e->file[format], sizeof(e->file[format]), "%.*s/%s.%s", dir < 400 ? (int)dir : 400, c->config->rules_dir,
 	    alert_id_text(e->incident, id), rule_formats[format]->file_suffix);
 	snprintf(tmp, sizeof(tmp), "%s.tmp", e->file[format]);
 	f = fopen(tmp, "w");

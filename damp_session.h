@@ -22,7 +22,7 @@ struct session {
 
 /* False: told.  Takes over `collected`; session_close either way. */
 bool session_open(struct session *s, const struct config *c, int inputs_n, char **inputs, bool live,
-    const struct addr *why_host, struct collected *collected);
+    const struct why_subject *why, struct collected *collected);
 void session_close(struct session *s);
 
 struct run {
@@ -43,5 +43,14 @@ bool run_pause(void *ctx, const struct source *s);
 /* SIGINT and SIGTERM stop the source being read; SIGHUP: live, files are opened anew; else it stops, too. */
 void run_catch_signals(bool live);
 void run_reading(struct source *s); /* NULL: none */
+
+/* What becomes of a replay of files: outputs and the summary, or an answer from what the engine knows at the end. */
+struct replay_end {
+	const struct why_subject *why; /* keep what is thought of it; NULL: nothing */
+	int (*answer)(void *ctx, struct session *s); /* an exit status; NULL: outputs and summary, state is saved */
+	void *ctx;
+};
+/* An exit status; mistakes are told. */
+int replay_files(const struct config *c, int n, char **files, const struct replay_end *end);
 
 #endif

@@ -65,8 +65,8 @@ wall_ns(void)
 	return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
-void
-state_open(struct state_file *s, const struct config *c, struct engine *e, bool live)
+bool
+state_open(struct state_file *s, const struct config *c, struct engine *e, bool live, bool read_only)
 {
 	char why[160];
 	uint8_t *bytes;
@@ -74,22 +74,29 @@ state_open(struct state_file *s, const struct config *c, struct engine *e, bool 
 
 	*s = (struct state_file){.path = c->state, .engine = e, .every_ns = (int64_t)c->state_every_s * NS_PER_S, .live = live};
 	if (s->path == NULL)
-		return;
+		return true;
 	bytes = state_read(s->path, &n);
 	if (bytes == NULL) {
 		if (errno != ENOENT)
 			complain("%s: %s; starting afresh", s->path, strerror(errno));
-		return;
+		return true;
+	}
+	if (n > 0 && !state_is_ours(bytes, n)) {
+		complain("%s: no state of damp; a file of another kind is not replaced", s->path);
+		free(bytes);
+		return false;
 	}
 	if (engine_state_load(e, bytes, n, why, sizeof(why)) < 0) {
 		complain("%s: %s; starting afresh", s->path, why);
-		set_aside(s->path);
+		if (!read_only)
+			set_aside(s->path);
 	} else if (live) {
 		engine_blind(e, wall_ns());
 	}
 	free(bytes);
 	s->saved_ns = engine_time(e);
 	s->changes = engine_changes(e);
+	return true;
 }
 
 static bool

@@ -16,9 +16,10 @@ struct state_file {
 	bool live, told, failed;
 };
 
-/* Loads what is there.  What cannot be read is told, kept beside as FILE.refused, and the engine starts afresh.  live: nobody looked
- * since it was saved, and it is saved again every now and then. */
-void state_open(struct state_file *s, const struct config *c, struct engine *e, bool live);
+/* Loads what is there.  A damaged state is told, kept beside as FILE.refused, and the engine starts afresh.  False: the file is
+ * something else, which is not touched (told).  live: nobody looked since it was saved, and it is saved again every now and
+ * then.  read_only: it never will be, and nothing is set aside. */
+bool state_open(struct state_file *s, const struct config *c, struct engine *e, bool live, bool read_only);
 /* Between two reads: saves when it is time, or when an alert has opened or closed. */
 void state_poll(struct state_file *s);
 /* The end of a run that another one continues: open alerts stay open.  False when it could not be saved. */

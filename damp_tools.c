@@ -212,12 +212,14 @@ add_alert(struct alert_list *l, const struct alert *a)
 	return 0;
 }
 
+enum { BAD_LINES_TOLD = 3 };
+
 static int
 read_alerts(FILE *f, const char *name, struct alert_list *list)
 {
 	struct alert *a = calloc(1, sizeof(*a));
 	char *line = NULL, why[160];
-	size_t size = 0, number = 0;
+	size_t size = 0, number = 0, bad = 0;
 	ssize_t len;
 	int status = EXIT_OK;
 
@@ -228,7 +230,8 @@ read_alerts(FILE *f, const char *name, struct alert_list *list)
 		if (len == 0)
 			continue;
 		if (line_parse(line, (size_t)len, a, why, sizeof(why)) < 0) {
-			complain("%s:%zu: %s", name, number, why);
+			if (++bad <= BAD_LINES_TOLD)
+				complain("%s:%zu: %s", name, number, why);
 			status = EXIT_FAILED;
 		} else if (add_alert(list, a) < 0) {
 			complain("out of memory");
@@ -236,6 +239,8 @@ read_alerts(FILE *f, const char *name, struct alert_list *list)
 			break;
 		}
 	}
+	if (bad > BAD_LINES_TOLD)
+		complain("%s: %zu more lines are no alerts; is it the right file?", name, bad - BAD_LINES_TOLD);
 	if (ferror(f)) {
 		complain("%s: %s", name, strerror(errno));
 		status = EXIT_FAILED;

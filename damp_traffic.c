@@ -1,4 +1,4 @@
-/* replay and why: files through the pipeline, until they end or a signal says so; and what `run` shares with them. */
+/* replay: files through the pipeline, until they end or a signal says so; and what `why` and `run` share with it. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -139,7 +139,7 @@ thread_count(const struct config *c)
 }
 
 bool
-session_open(struct session *s, const struct config *c, int inputs_n, char **inputs, bool live, const struct addr *why_host,
+session_open(struct session *s, const struct config *c, int inputs_n, char **inputs, bool live, const struct why_subject *why_subject,
     struct collected *collected)
 {
 	struct output_setup setup = {.config = c, .append = live || c->state != NULL, .live = live, .argc = inputs_n, .argv = inputs};
@@ -154,7 +154,7 @@ session_open(struct session *s, const struct config *c, int inputs_n, char **inp
 		complain("out of memory");
 		return false;
 	}
-	s->prepared.engine.why = why_host;
+	s->prepared.engine.why = why_subject;
 	s->output = output_open(&setup);
 	if (s->output == NULL)
 		return false;
@@ -164,7 +164,8 @@ session_open(struct session *s, const struct config *c, int inputs_n, char **inp
 		complain("%s", why);
 		return false;
 	}
-	state_open(&s->state, c, s->engine, live);
+	if (!state_open(&s->state, c, s->engine, live, why_subject != NULL))
+		return false;
 	output_engine(s->output, s->engine);
 	output_collected(s->output, collected);
 	s->pipeline = pipeline_new(s->engine, thread_count(c));
@@ -228,8 +229,8 @@ on_folder(void *ctx, const char *path, const char *reason)
 	output_unreadable(s->output, path, reason);
 }
 
-static int
-replay(const struct config *c, int n, char **files, const struct addr *why_host)
+int
+replay_files(const struct config *c, int n, char **files, const struct replay_end *end)
 {
 	struct session s;
 	struct run r = {.config = c, .session = &s, .progress = isatty(STDERR_FILENO) && !c->quiet};
@@ -238,7 +239,7 @@ replay(const struct config *c, int n, char **files, const struct addr *why_host)
 	bool good = true;
 
 	run_catch_signals(false);
-	if (session_open(&s, c, n, files, false, why_host, collected_open(c, false))) {
+	if (session_open(&s, c, n, files, false, end->why, collected_open(c, false))) {
 		run_start(&r);
 		if (tree_expand((const char *const *)files, (size_t)n, &list, on_folder, &s) < 0)
 			complain("out of memory");
@@ -251,14 +252,13 @@ replay(const struct config *c, int n, char **files, const struct addr *why_host)
 			else
 				good = read_file(&s, &r, list.path[i]) && good;
 		tree_list_done(&list);
-		if (c->state == NULL || why_host != NULL)
+		if (c->state == NULL || end->answer != NULL)
 			engine_finish(s.engine);
 		else
 			good = state_finish(&s.state) && good;
 		if (atomic_load(&stop_signal) != 0)
 			complain("stopped by a signal; the figures are of what was read until then");
-		status = why_host != NULL ? output_why(s.output, s.pipeline) :
-		    output_finish(s.output, s.pipeline, run_elapsed(&r));
+		status = end->answer != NULL ? end->answer(end->ctx, &s) : output_finish(s.output, s.pipeline, run_elapsed(&r));
 		if ((!good || r.incomplete) && status == EXIT_OK)
 			status = EXIT_FAILED;
 	}
@@ -275,7 +275,7 @@ command_replay(int argc, char **argv)
 
 	if (files == NULL)
 		return EXIT_FAILED;
-	if (configure("replay", argc, argv, USE_TRAFFIC | USE_DIFF, &c, files, &n, &status)) {
+	if (configure("replay", argc, argv, USE_TRAFFIC | USE_OUTPUTS | USE_DIFF, &c, files, &n, &status)) {
 		char **from = n > 0 ? files : c.files.text;
 
 		n = n > 0 ? n : (int)c.files.n;
@@ -285,37 +285,10 @@ command_replay(int argc, char **argv)
 		} else if (diff_option(argc, argv) != NULL) {
 			status = replay_diff(&c, diff_option(argc, argv), argc, argv, n, from);
 		} else {
-			status = replay(&c, n, from, NULL);
+			status = replay_files(&c, n, from, &(struct replay_end){NULL, NULL, NULL});
 		}
 	}
 	config_done(&c);
 	free(files);
-	return status;
-}
-
-int
-command_why(int argc, char **argv)
-{
-	char **rest = calloc((size_t)argc + 1, sizeof(*rest));
-	struct config c;
-	struct addr host;
-	struct prefix customer;
-	int n, status;
-
-	if (rest == NULL)
-		return EXIT_FAILED;
-	if (configure("why", argc, argv, USE_TRAFFIC, &c, rest, &n, &status)) {
-		status = EXIT_USAGE;
-		if (n < 2)
-			complain("why needs a host and a file of packets or flow records: damp why 10.64.0.5 capture.pcap");
-		else if (addr_parse(rest[0], &host) == 0)
-			status = replay(&c, n - 1, rest + 1, &host);
-		else if (prefix_parse(rest[0], &customer) == 0 && !addr_is_v4(&customer.addr))
-			status = replay(&c, n - 1, rest + 1, &customer.addr);
-		else
-			complain("'%s' is no IP address, and no prefix of an IPv6 customer", rest[0]);
-	}
-	config_done(&c);
-	free(rest);
 	return status;
 }

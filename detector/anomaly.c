@@ -72,8 +72,8 @@ judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
 		all = all && v->signals[i].met;
 	}
 	/* nothing is asked of it, but whoever looks wants to know */
-	verdict_signal(v, "weeks", "Weeks that taught what is ordinary at this hour; 0: the last hour did", "persistence", "", l->weeks, l->weeks,
-	    l->weeks, 0);
+	if (l->weeks > 0)
+		verdict_signal(v, "weeks", "Weeks that taught what is ordinary at this hour", "persistence", "", l->weeks, l->weeks, l->weeks, 0);
 	if (all)
 		v->heat = HEAT_HOT;
 	else if (multiple >= 0.75 * limit && bps >= 0.75 * set->rate)

@@ -144,7 +144,8 @@ areas_links(struct engine *e, int64_t second, uint32_t lag_s)
 		if (!link_load_known(&e->link_load[l], second - lag_s, w != NULL && w->life.alert != 0))
 			continue;
 		s = link_load_now(&e->link_load[l]);
-		if (w == NULL && (double)s->bytes * 8 / LOAD_SLOT_S * LOAD_WATCHED < (double)e->link_capacity[l])
+		if (w == NULL && !why_is_link(e->why, l + 1) &&
+		    (double)s->bytes * 8 / LOAD_SLOT_S * LOAD_WATCHED < (double)e->link_capacity[l])
 			continue;
 		if (w == NULL)
 			w = watches_get(&e->areas, e->env.seed, &key, SIDE_LINK, SERVICE_NONE, e->env.tick);
@@ -314,7 +315,7 @@ areas_gather(struct engine *e)
 		memset(f, 0, offsetof(struct area_facts, pairs_tick));
 		f->most = most;
 		f->share = share;
-		f->made = worth_it(e, w);
+		f->made = worth_it(e, w) || why_about_watch(e, w);
 		any = any || (f->made && w->side != SIDE_CUSTOMER);
 	}
 	for (uint32_t i = 0; any && i < e->watches.used; i++) {

@@ -47,8 +47,7 @@ settings_of(const struct engine *e, uint8_t group)
 	return group != 0 ? &e->group[group - 1].settings.abuser : &e->settings.abuser;
 }
 
-/* 128 bits: the address is nobody's but its own. */
-static struct prefix
+struct prefix
 customer_prefix(const struct engine *e, const struct addr *a, uint8_t group)
 {
 	return prefix_of(a, addr_is_v4(a) ? 128 : (unsigned int)settings_of(e, group)->customer_bits);

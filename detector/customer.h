@@ -56,6 +56,8 @@ void customers_besides(struct engine *e, const struct watch *w, const struct pai
 /* The client is new, and its customer has an alert: it needs no watch. */
 bool customers_cover(const struct engine *e, const struct pair *p);
 
+/* The customer's prefix around an address of a group (0: none); 128 bits: the address is nobody's but its own. */
+struct prefix customer_prefix(const struct engine *e, const struct addr *a, uint8_t group);
 /* The watch of the customer around a client's watch, or NULL. */
 struct watch *customer_of(const struct engine *e, const struct watch *w);
 /* Its alert is open, and it is still one customer: it speaks for its hosts. */

@@ -202,15 +202,8 @@ engine_new(const struct engine_config *c, const struct engine_sink *sink, char *
 		e->env.names |= names_parts(&c->group[i].settings);
 	e->sink = *sink;
 	e->networks_known = c->networks_n + c->resolvers_n + c->links_n > 0;
-	e->why_on = c->why != NULL;
-	if (e->why_on)
-		e->why = *c->why;
-	for (size_t i = 0; detectors[i] != NULL && i < WHY_ROWS; i++)
-		e->why_row[e->why_n++] = (struct engine_why){.detector = detectors[i], .off = !detect_enabled(c->settings, detectors[i]->kind)};
-	if (e->why_n < WHY_ROWS)
-		e->why_row[e->why_n++] = (struct engine_why){.detector = &detector_customer,
-			.off = !detect_enabled(c->settings, detector_customer.kind)};
-	if (make_places(e, c) < 0 || make_groups(e, c) < 0 || make_links(e, c) < 0 || make_tables(e, c) < 0) {
+	e->why = c->why != NULL ? why_new(c->why, c->seed) : NULL;
+	if ((c->why != NULL && e->why == NULL) || make_places(e, c) < 0 || make_groups(e, c) < 0 || make_links(e, c) < 0 || make_tables(e, c) < 0) {
 		snprintf(why, why_size, "out of memory: the tables take %zu bytes",
 		    budget_split(c->memory_bytes, c->links_n).table_bytes);
 		engine_free(e);
@@ -242,6 +235,7 @@ engine_free(struct engine *e)
 	ledger_done(&e->ledger);
 	drawn_done(&e->drawn);
 	customers_done(&e->customers);
+	why_free(e->why);
 	baselines_done(&e->baselines);
 	asked_done(&e->asked);
 	for (size_t i = 0; i < e->words_n; i++)

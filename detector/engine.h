@@ -45,7 +45,7 @@ struct engine_config {
 	size_t never_n;
 	const struct engine_group *group; /* with thresholds of their own; at most GROUPS_MAX */
 	size_t groups_n;
-	const struct addr *why;     /* keep every judgement of this host; NULL: nobody's */
+	const struct why_subject *why; /* keep the judgements of this; NULL: nobody's */
 };
 
 enum { ENGINE_LEAST_MEMORY = 64000000 };
@@ -122,18 +122,11 @@ enum { ENGINE_LOG_MAX = SHARDS * QUERY_LOG };
 size_t engine_offenders(const struct engine *e, struct offender *out, size_t max);
 size_t engine_names(const struct engine *e, struct drawn_name *out, size_t max);
 
-struct engine_why {
-	const struct detector *detector;
-	struct verdict verdict;   /* the hottest judgement so far */
-	int64_t t_ns;             /* when */
-	bool judged;
-	bool off;                 /* this kind is not looked for, but in a group perhaps */
-};
 /* The kinds that the configuration turns off for everybody, in the order of enum alert_kind; how many. */
 size_t engine_off(const struct engine *e, enum alert_kind off[ALERT_KINDS]);
 /* The group whose thresholds hold for a host, or NULL. */
 const char *engine_group_of(const struct engine *e, const struct addr *a);
-/* What was thought of the host of engine_config.why; one row for each detector. */
-size_t engine_why(const struct engine *e, const struct engine_why **out, struct talker *host, bool *seen);
+/* What was thought of engine_config.why; false when nothing was asked. */
+bool engine_why(const struct engine *e, struct why_view *out);
 
 #endif

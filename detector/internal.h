@@ -17,9 +17,9 @@
 #include "detector/link_load.h"
 #include "detector/shard.h"
 #include "detector/watch.h"
+#include "detector/why.h"
 
-enum { SERIES_POINTS = 7200, SERVERS = 1 << 13, WHY_ROWS = 32, WORDS = 512,
-	LEVEL_GENERAL = 2 };
+enum { SERIES_POINTS = 7200, SERVERS = 1 << 13, WORDS = 512, LEVEL_GENERAL = 2 };
 
 /* A curve: one ring of points from the first tick on; when it is full, points are merged two by two and
  * the width doubles, so that any length of run fits. */
@@ -112,14 +112,15 @@ struct engine {
 
 	struct engine_stats stats;
 
-	bool why_on;
-	struct addr why;
-	struct engine_why why_row[WHY_ROWS];
-	size_t why_n;
+	struct why *why;            /* NULL: nobody asks */
 };
 
 /* names_tick.c: what is remarkable in the shards' names goes into watches; after the pairs. */
 void names_close_tick(struct engine *e);
+/* Whether what a client asks is judged at all: strangers and those who ask for others are not. */
+bool names_judged_here(const struct engine *e, const struct addr *a, struct place place);
+/* The figures that a carrier is judged by. */
+struct names_figures names_carried(const struct carrier *c, const struct carried *sums, uint32_t tick);
 /* A pair that answered recursion. */
 void names_take_pair(struct engine *e, const struct pair *p, bool stranger);
 /* Forgets this tick's counters. */

@@ -359,7 +359,8 @@ look(struct engine *e, struct baseline_row *r, const struct named *named, double
 	l.above_s = r->above_s;
 	l.explained = is_named(named, &r->addr);
 	far = far && l.history_s >= set->min_history;
-	watch_level(e, r, &l, gain, far || (e->why_on && addr_equal(&r->addr, &e->why)), every);
+	watch_level(e, r, &l, gain, far, every);
+	why_level(e, &r->addr, &l);
 	if (l.explained) /* what an alert names never becomes ordinary, however long it goes on */
 		r->frozen_s = 0;
 	baseline_learn(r, time_seconds(e->end_ns), seconds, l.explained || far);

@@ -397,6 +397,20 @@ storm(struct book *b, const struct life_env *env, struct book_alert *ba, struct 
 	}
 }
 
+const char *
+watch_vector(const struct watch *w, uint16_t *port)
+{
+	bool dns = w->service == SERVICE_NONE || service_is_names(w->service) || (w->service == SERVICE_LEVEL && w->level.server);
+
+	*port = 0;
+	if (w->service == SERVICE_EXPORTER)
+		return "flow-export";
+	if (w->service == SERVICE_LEVEL && !dns)
+		return "none";
+	*port = dns ? 53 : service_info(w->service)->port;
+	return dns ? "dns" : service_info(w->service)->name;
+}
+
 static void
 open_alert(struct book *b, const struct life_env *env, struct watch *w, const struct detector *d, const struct verdict *v)
 {
@@ -414,19 +428,7 @@ open_alert(struct book *b, const struct life_env *env, struct watch *w, const st
 	ba->opened_tick = env->tick;
 	ba->alert.kind = d->kind;
 	ba->alert.role = v->role;
-	if (w->service == SERVICE_LEVEL) {
-		ba->alert.vector = w->level.server ? "dns" : "none";
-		ba->alert.vector_port = w->level.server ? 53 : 0;
-	} else if (w->service == SERVICE_EXPORTER) {
-		ba->alert.vector = "flow-export";
-		ba->alert.vector_port = 0;
-	} else if (service_is_names(w->service)) {
-		ba->alert.vector = "dns";
-		ba->alert.vector_port = 53;
-	} else {
-		ba->alert.vector = w->service == SERVICE_NONE ? "dns" : service_info(w->service)->name;
-		ba->alert.vector_port = w->service == SERVICE_NONE ? 53 : service_info(w->service)->port;
-	}
+	ba->alert.vector = watch_vector(w, &ba->alert.vector_port);
 	ba->alert.start_ns = w->first_ns != 0 ? w->first_ns : env->tick_end_ns - NS_PER_S;
 	w->life.alert = (uint32_t)(ba - b->alert) + 1;
 	refresh(b, env, ba, w, v);

@@ -81,6 +81,8 @@ void life_storm(struct book *b, const struct life_env *env);
 /* Closes what is still open, with the reason "end-of-input". */
 void life_finish(struct book *b, const struct life_env *env, struct watch *w);
 
+/* damp.vector of an alert about a watch, static, and its port. */
+const char *watch_vector(const struct watch *w, uint16_t *port);
 /* 1..10: how much traffic it is, more where it fills a link (capacity 0: unknown). */
 int alert_severity(double bps, uint64_t link_capacity_bps);
 /* names_text.c: figures, name and sentence of an alert about what names tell. */

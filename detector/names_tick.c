@@ -106,13 +106,22 @@ is_resolver(const struct engine *e, const struct addr *a, struct place place)
 	return (place.flags & HOST_RESOLVER) != 0 || (s != NULL && s->clients >= RESOLVER_CLIENTS);
 }
 
-static bool
-judged_here(const struct engine *e, const struct addr *a, struct place place)
+bool
+names_judged_here(const struct engine *e, const struct addr *a, struct place place)
 {
 	if (addr_is_special(a) || is_resolver(e, a, place))
 		return false;
 	/* with known networks, what strangers do to each other is not ours to judge */
 	return !e->networks_known || (place.flags & HOST_OURS) != 0;
+}
+
+struct names_figures
+names_carried(const struct carrier *c, const struct carried *sums, uint32_t tick)
+{
+	return (struct names_figures){.tick = tick, .hour = sums->hour, .day = sums->day, .hours = sums->hours,
+		.answers = c->answers, .fresh = c->fresh, .rare = c->rare, .payload = c->payload, .labels = c->labels,
+		.clients = c->clients, .all = c->all, .bytes = c->bytes, .entropy = carrier_entropy(c),
+		.reputation = c->zone.len > 0 && names_is_reputation(c->zone.wire, c->zone.len)};
 }
 
 static void
@@ -123,9 +132,9 @@ take_carrier(struct engine *e, const struct carrier *c)
 	struct place place = place_of(&e->env, &c->client);
 	struct watch *w;
 
-	if (sums.hour < CARRIED_HOUR * times && sums.day < CARRIED_DAY * times && !(e->why_on && addr_equal(&c->client, &e->why)))
+	if (sums.hour < CARRIED_HOUR * times && sums.day < CARRIED_DAY * times)
 		return;
-	if (!judged_here(e, &c->client, place))
+	if (!names_judged_here(e, &c->client, place))
 		return;
 	w = watches_get(&e->watches, e->env.seed, &c->client, SIDE_CLIENT, SERVICE_TUNNEL, e->env.tick);
 	/* of several zones the loudest in this hour speaks for the client */
@@ -140,10 +149,7 @@ take_carrier(struct engine *e, const struct carrier *c)
 		watch_take_peer(w, &c->server, 1, 0);
 	}
 	watch_set_name(w, c->zone.wire, c->zone.len, 0, 1);
-	w->names = (struct names_figures){.tick = e->env.tick, .hour = sums.hour, .day = sums.day, .hours = sums.hours,
-		.answers = c->answers, .fresh = c->fresh, .rare = c->rare, .payload = c->payload, .labels = c->labels,
-		.clients = c->clients, .all = c->all, .bytes = c->bytes, .entropy = carrier_entropy(c),
-		.reputation = c->zone.len > 0 && names_is_reputation(c->zone.wire, c->zone.len)};
+	w->names = names_carried(c, &sums, e->env.tick);
 	w->report_s = sums.hours > 3 ? SLOW_QUIET_S : QUIET_S;
 }
 
@@ -160,14 +166,15 @@ take_failer(struct engine *e, struct failer *x)
 	struct place place = place_of(&e->env, &x->client);
 	struct watch *w;
 
-	if (!x->watched && !fails_much(x) && !(e->why_on && addr_equal(&x->client, &e->why)))
+	if (!x->watched && !fails_much(x) && !why_is_host(e->why, &x->client))
 		return;
-	if (!judged_here(e, &x->client, place))
+	if (!names_judged_here(e, &x->client, place))
 		return;
 	w = x->watched ? watches_find(&e->watches, e->env.seed, &x->client, SIDE_CLIENT, SERVICE_FAILING) : NULL;
 	if (w == NULL) {
-		x->watched = fails_much(x) || e->why_on;
-		w = x->watched ? watches_get(&e->watches, e->env.seed, &x->client, SIDE_CLIENT, SERVICE_FAILING, e->env.tick) : NULL;
+		x->watched = fails_much(x);
+		w = x->watched ? watches_get(&e->watches, e->env.seed, &x->client, SIDE_CLIENT, SERVICE_FAILING, e->env.tick) :
+		    why_watch(e, &x->client, SIDE_CLIENT, SERVICE_FAILING);
 	}
 	if (w == NULL)
 		return;

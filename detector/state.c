@@ -329,3 +329,9 @@ engine_changes(const struct engine *e)
 {
 	return e->book.opened + e->book.closed;
 }
+
+bool
+state_is_ours(const uint8_t *p, size_t n)
+{
+	return n >= sizeof(magic) - 1 && memcmp(p, magic, sizeof(magic) - 1) == 0;
+}

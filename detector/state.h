@@ -16,6 +16,7 @@
 #ifndef DETECTOR_STATE_H
 #define DETECTOR_STATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,8 @@ void engine_state_save(const struct engine *e, struct buf *out);
 /* Into an engine that has seen nothing yet.  0, or ERR_INVALID with a line of reason: a foreign file, another version, damage;
  * the engine starts afresh then. */
 int engine_state_load(struct engine *e, const void *bytes, size_t n, char *why, size_t why_size);
+/* Whether a file is one at all, be it damaged. */
+bool state_is_ours(const uint8_t *bytes, size_t n);
 /* After a load: nobody looked until t_ns, so silence until then means nothing; open alerts wait for what comes. */
 void engine_blind(struct engine *e, int64_t t_ns);
 

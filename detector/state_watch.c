@@ -14,7 +14,7 @@ static const struct {
 	size_t at, size;
 } members[] = {
 	M(queries), M(any_queries), M(answers), M(answer_packets), M(large), M(matched), M(repeat), M(later_packets), M(ticks),
-	M(amid), M(back), M(fresh), M(query_bytes), M(answer_bytes), M(large_bytes), M(large_size), M(large_query_bytes), M(later_bytes),
+	M(peers), M(amid), M(back), M(fresh), M(query_bytes), M(answer_bytes), M(large_bytes), M(large_size), M(large_query_bytes), M(later_bytes),
 };
 enum { MEMBERS = sizeof(members) / sizeof(members[0]) };
 

@@ -113,9 +113,8 @@ watch_floods(struct engine *e)
 		struct server *s = &e->server[e->server_touched[i]];
 		struct watch *w;
 
-		if (s->queries < least)
-			continue;
-		w = watches_get(&e->watches, e->env.seed, &s->addr, SIDE_SERVER, SERVICE_NONE, e->env.tick);
+		w = s->queries < least ? why_watch(e, &s->addr, SIDE_SERVER, SERVICE_NONE) :
+		    watches_get(&e->watches, e->env.seed, &s->addr, SIDE_SERVER, SERVICE_NONE, e->env.tick);
 		if (w == NULL)
 			continue;
 		watch_place(w, place_of(&e->env, &s->addr));
@@ -246,7 +245,7 @@ take_besides(struct engine *e, const struct pair *p)
 static bool
 asked_about(const struct engine *e, const struct pair *p)
 {
-	return e->why_on && (addr_equal(&p->client, &e->why) || addr_equal(&p->server, &e->why));
+	return why_is_host(e->why, &p->client) || why_is_host(e->why, &p->server);
 }
 
 /* New addresses of an IPv6 prefix that is named already count for it, and take no room of their own. */
@@ -288,10 +287,11 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 		names_take_pair(e, p, p->recursed > 0 &&
 		    engine_stranger(e, p, place_of(&e->env, &p->client), place_of(&e->env, &p->server)));
 	count_pair(e, p);
-	if (!remarkable(p) && !asked_about(e, p)) {
+	if (!remarkable(p)) {
 		if (!p->counted)
 			take_besides(e, p);
-		return;
+		if (!asked_about(e, p))
+			return;
 	}
 	client = place_of(&e->env, &p->client);
 	server = place_of(&e->env, &p->server);
@@ -307,10 +307,10 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 		return;
 	if (p->name != 0)
 		drawn_take(&e->drawn, p, &s->name[p->name - 1], time_seconds(e->env.begin_ns));
-	if (side == SIDE_CLIENT && covered(e, p, peer, p->name != 0 ? &s->name[p->name - 1] : NULL))
+	if (side == SIDE_CLIENT && remarkable(p) && covered(e, p, peer, p->name != 0 ? &s->name[p->name - 1] : NULL))
 		return;
-	w = watches_admit(&e->watches, e->env.seed, a, side, p->service, e->env.tick, p->drawn,
-	    (p->service == SERVICE_DNS ? p->large : p->answers) > 1);
+	w = remarkable(p) ? watches_admit(&e->watches, e->env.seed, a, side, p->service, e->env.tick, p->drawn,
+	    (p->service == SERVICE_DNS ? p->large : p->answers) > 1) : why_watch(e, a, side, p->service);
 	if (w == NULL)
 		return;
 	watch_place(w, side == SIDE_CLIENT ? client : server);
@@ -319,6 +319,8 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 	/* peers are counted under a salt that outlives a restart, unlike the seed */
 	watch_take(w, p, peer, addr_hash(e->drawn.salt, peer != NULL ? peer : a),
 	    p->name != 0 ? &s->name[p->name - 1] : NULL, e->env.tick, e->env.begin_ns);
+	if (!remarkable(p))
+		return;
 	areas_take(e, w, p, peer, addr_hash(e->env.seed, peer != NULL ? peer : a), p->name != 0 ? &s->name[p->name - 1] : NULL);
 	if (side == SIDE_CLIENT && !addr_is_v4(a))
 		customers_take(e, w, p, peer, addr_hash(e->drawn.salt, peer != NULL ? peer : a), p->name != 0 ? &s->name[p->name - 1] : NULL);
@@ -431,7 +433,7 @@ take_pairs(struct engine *e)
 		for (uint32_t k = 0; e->shard[i].counted && k < e->shard[i].pair_n; k++) {
 			const struct pair *p = &e->shard[i].pair[k];
 
-			if (p->counted && !waits(p) && !remarkable(p) && !asked_about(e, p))
+			if (p->counted && !waits(p) && !remarkable(p))
 				take_besides(e, p);
 		}
 	for (int i = 0; i < SHARDS; i++)
@@ -446,28 +448,6 @@ static bool
 applies(const struct detector *d, const struct watch *w)
 {
 	return d->side == w->side && w->service >= d->service_from && w->service <= d->service_to;
-}
-
-static void
-keep_why(struct engine *e, const struct detector *d, const struct verdict *v)
-{
-	for (size_t i = 0; i < e->why_n; i++) {
-		struct engine_why *row = &e->why_row[i];
-		size_t met = 0, met_before = 0;
-
-		if (row->detector != d)
-			continue;
-		for (size_t k = 0; k < v->n; k++)
-			met += v->signals[k].met;
-		for (size_t k = 0; k < row->verdict.n; k++)
-			met_before += row->verdict.signals[k].met;
-		/* the hottest, and of equals the latest: its windows hold more */
-		if (!row->judged || v->heat > row->verdict.heat || (v->heat == row->verdict.heat && met >= met_before)) {
-			row->judged = true;
-			row->verdict = *v;
-			row->t_ns = e->end_ns;
-		}
-	}
 }
 
 static struct verdict
@@ -497,7 +477,7 @@ static bool
 judge(struct engine *e, const struct judge_env *env, const struct detector *const *table, struct watch *w, struct judged *out)
 {
 	int kind = w->life.alert != 0 ? (int)e->book.alert[w->life.alert - 1].alert.kind : -1;
-	bool why = e->why_on && addr_equal(&w->addr, &e->why), found = false;
+	bool why = why_about_watch(e, w), found = false;
 
 	for (size_t i = 0; table[i] != NULL; i++) {
 		const struct detector *d = table[i];
@@ -506,8 +486,8 @@ judge(struct engine *e, const struct judge_env *env, const struct detector *cons
 		if (!applies(d, w) || (kind >= 0 && (int)d->kind != kind && !why))
 			continue;
 		v = verdict_of(d, env, w);
-		if (why)
-			keep_why(e, d, &v);
+		if (why && detect_enabled(env->settings, d->kind))
+			why_keep(e, d, w, &v);
 		if (!found && (kind >= 0 ? (int)d->kind == kind : v.heat == HEAT_HOT)) {
 			*out = (struct judged){w, d, NULL};
 			found = true;
@@ -545,6 +525,7 @@ emit_queue(struct engine *e)
 {
 	for (size_t i = 0; i < e->queue_n; i++) {
 		e->stats.alerts++;
+		why_alert(e, e->queue[i]);
 		if (e->sink.alert != NULL)
 			e->sink.alert(e->sink.ctx, e->queue[i]);
 	}
@@ -643,6 +624,21 @@ verdict_again(const struct engine *e, const struct judge_env *all, const struct 
 	return verdict_of(&detector_abuser, &env, j->host);
 }
 
+/* What is asked about and not watched: for the answer alone. */
+static void
+judge_scratch(struct engine *e, const struct judge_env *all)
+{
+	struct watch *w;
+
+	for (size_t i = 0; (w = why_scratch(e, i)) != NULL; i++) {
+		const struct judge_env env = judge_env_of(e, all, w);
+
+		for (size_t d = 0; detectors[d] != NULL; d++)
+			if (applies(detectors[d], w) && w->touched == e->env.tick && detect_enabled(env.settings, detectors[d]->kind))
+				why_judge(e, &env, detectors[d], w);
+	}
+}
+
 static void
 judge_all(struct engine *e)
 {
@@ -652,6 +648,7 @@ judge_all(struct engine *e)
 
 	close_watches(&e->watches, e->env.tick);
 	close_watches(&e->areas, e->env.tick);
+	judge_scratch(e, &all);
 	n = judge_areas(e, &all);
 	for (uint32_t i = 0; i < e->watches.used; i++) {
 		struct watch *w = &e->watches.pool[e->watches.order[i]];
@@ -705,6 +702,7 @@ engine_close_tick(struct engine *e)
 {
 	take_pairs(e);
 	names_close_tick(e);
+	why_names(e);
 	watch_floods(e);
 	engine_levels(e);
 	engine_grow_curves(e);

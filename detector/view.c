@@ -347,20 +347,6 @@ engine_group_of(const struct engine *e, const struct addr *a)
 	return group != 0 ? e->group[group - 1].name : NULL;
 }
 
-size_t
-engine_why(const struct engine *e, const struct engine_why **out, struct talker *host, bool *seen)
-{
-	const struct host *h = shard_find_host(e->shard, &e->env, &e->why);
-
-	*out = e->why_row;
-	*seen = h != NULL;
-	for (size_t i = 0; i < e->why_n && !*seen; i++)
-		*seen = e->why_row[i].judged; /* a prefix */
-	*host = h != NULL ? of_host(h) : (struct talker){.addr = e->why};
-	fill(e, host);
-	return e->why_n;
-}
-
 /* --- memory over days ---------------------------------------------------------------------------------- */
 
 size_t

@@ -91,6 +91,85 @@ struct drawn_name {
 	bool misused;            /* by how it is asked for, not by its size */
 };
 
+/* --- damp why: what is asked about, and what was thought of it; see why.h ------------------------------------ */
+
+enum why_type { WHY_HOST, WHY_PREFIX, WHY_LINK, WHY_ZONE, WHY_GROUP };
+
+struct why_subject {
+	enum why_type type;
+	struct prefix prefix;        /* a host (128 bits) or a prefix */
+	uint16_t link;               /* number in the configuration, from 1 */
+	const struct prefix *member; /* of a group; borrowed */
+	size_t members_n;
+	uint8_t zone_len;            /* of a zone; of a host: only what it does in this zone; 0: none */
+	uint8_t zone[DNS_NAME_WIRE]; /* lower case */
+};
+
+enum { WHY_ROWS = 48, WHY_POINTS = 256, WHY_COLUMNS = 12, WHY_ALERTS = 64 };
+enum why_heat { WHY_COLD, WHY_WARM, WHY_HOT }; /* no alert; one would stay open; one would open */
+
+/* The judgement of a stretch of time that came closest to an alert. */
+struct why_point {
+	int64_t t_ns;                /* end of its tick */
+	uint32_t tick;
+	uint8_t heat;                /* enum why_heat */
+	uint16_t has, met;           /* bit i: column i has a value, is met */
+	float closeness;             /* mean share of the thresholds reached */
+	float value[WHY_COLUMNS], threshold[WHY_COLUMNS];
+};
+
+struct why_column {
+	const char *name, *label, *unit; /* static, see struct signal */
+	bool below;
+};
+
+/* What one detector thought of one service. */
+struct why_row {
+	enum alert_kind kind;
+	const char *vector;          /* "dns", "ntp", ...: static */
+	/* the closest judgement of all */
+	struct subject who;          /* of a prefix, link, zone or group: the host, prefix or zone that came closest */
+	int64_t t_ns;
+	uint32_t window_s;
+	enum why_heat heat;
+	double closeness;            /* mean share of the thresholds reached */
+	struct signal signal[ALERT_SIGNALS];
+	size_t signals_n;
+	const char *note;            /* a phrase, or NULL; static */
+	/* and one after another: a point for `width_s` seconds at most, none where there was nothing to judge */
+	struct why_column column[WHY_COLUMNS];
+	size_t columns_n;
+	struct why_point *point;
+	size_t points_n;
+	uint32_t width_s;
+};
+
+struct why_alert {
+	uint64_t id, incident;
+	enum alert_kind kind;
+	const char *vector;
+	struct subject who;
+	int64_t opened_ns, closed_ns; /* closed 0: open */
+	const char *reason;          /* of the close: static, or NULL */
+	int severity;
+};
+
+struct why_view {
+	const struct why_row *row;
+	size_t rows_n;
+	const struct why_alert *alert;
+	size_t alerts_n;
+	uint64_t alerts_all;         /* with those that found no room */
+	bool seen;
+	struct talker sum;           /* hosts of the subject in the tables, together; of a host itself */
+	uint64_t hosts;
+	uint64_t answers, failing, fresh; /* of a zone: answers about it, failing ones, first ones for their question */
+	char near[DNS_NAME_TEXT];    /* when nothing was seen: what is nearest and was; "": nothing is near */
+	bool no_capacity;            /* a link of unknown capacity is not judged */
+	bool records;                /* flow records came, */
+	bool names;                  /* and messages that show their names */
+};
+
 /* A query that a rule could match, remembered for the back-test. */
 struct logged_query {
 	int64_t t_ns;

@@ -19,6 +19,7 @@ cell_add(struct cell *s, const struct cell *x)
 	s->repeat += x->repeat;
 	s->later_packets += x->later_packets;
 	s->ticks += x->ticks;
+	s->peers += x->peers;
 	s->amid += x->amid;
 	s->back += x->back;
 	s->fresh += x->fresh;
@@ -42,6 +43,7 @@ cell_sub(struct cell *s, const struct cell *x)
 	s->repeat -= x->repeat;
 	s->later_packets -= x->later_packets;
 	s->ticks -= x->ticks;
+	s->peers -= x->peers;
 	s->amid -= x->amid;
 	s->back -= x->back;
 	s->fresh -= x->fresh;
@@ -312,7 +314,7 @@ cell_part(const struct cell *x, uint64_t a, uint64_t b, uint64_t d)
 	return (struct cell){
 		.queries = PART32(queries), .any_queries = PART32(any_queries), .answers = PART32(answers),
 		.answer_packets = PART32(answer_packets), .large = PART32(large), .matched = PART32(matched),
-		.repeat = PART32(repeat), .later_packets = PART32(later_packets), .amid = PART32(amid),
+		.repeat = PART32(repeat), .later_packets = PART32(later_packets), .peers = PART32(peers), .amid = PART32(amid),
 		.back = PART32(back), .fresh = PART32(fresh),
 		.query_bytes = PART(query_bytes), .answer_bytes = PART(answer_bytes), .large_bytes = PART(large_bytes),
 		.large_size = PART(large_size), .large_query_bytes = PART(large_query_bytes), .later_bytes = PART(later_bytes),

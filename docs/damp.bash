@@ -1,13 +1,13 @@
 # bash completion for damp: commands, options, files, formats, kinds.
 
 _damp_options() { # _damp_options COMMAND
-	local common='-c --config --networks --resolvers --geoip --key --alerts --rules-dir --html --stats --syslog --sensor
-		--input --state --threads --memory --width -q --quiet -v --verbose --no-color -h --help --version'
+	local common='-c --config --networks --resolvers --geoip --sensor --input --state --threads --memory --width -q --quiet
+		-v --verbose --no-color -h --help --version' outputs='--key --alerts --rules-dir --html --stats --syslog'
 
 	case $1 in
-	replay) echo "$common --diff" ;;
-	why) echo "$common" ;;
-	run) echo "$common -i --interface -l --listen --queue --archive" ;;
+	replay) echo "$common $outputs --diff" ;;
+	why) echo "$common -o --format" ;;
+	run) echo "$common $outputs -i --interface -l --listen --queue --archive" ;;
 	probe) echo '-i --interface -r --read --to --end --version --active --inactive --fragments --sampling --max-flows --domain
 		--filter --rate -q --quiet -h --help' ;;
 	rules) echo '--format --list --policy --ttl --incident -o --output -h --help --version' ;;
@@ -46,6 +46,7 @@ _damp_value() { # _damp_value COMMAND OPTION
 		dstport/bytes proto/bytes as/bytes srcas/bytes dstas/bytes if/bytes inif/bytes outif/bytes net/bytes'; return ;;
 	flows:-A | flows:--fields) _damp_words 'srcip dstip srcip/24 dstip/24 srcport dstport proto srcas dstas inif outif tos'; return ;;
 	flows:-O | flows:--order) _damp_words 'flows packets bytes pps bps bpp tstart tend duration'; return ;;
+	why:-o | why:--format) _damp_words 'text json'; return ;;
 	report:-O | report:--order) _damp_words 'flows packets octets pps bps bpp'; return ;;
 	flows:-c | flows:--limit) COMPREPLY=(); return ;;
 	esac

@@ -91,7 +91,7 @@ static const char *const labels[] = {
 	"Bytes sent, against its own median at this hour of the week",
 	"Bytes sent, against the hosts of its group: it is too young itself",
 	"Bytes sent, against hosts in general: it is too young itself, its group too small",
-	"Weeks that taught what is ordinary at this hour; 0: the last hour did",
+	"Weeks that taught what is ordinary at this hour",
 	"Time above it so far",
 	"Learned before",
 	"More than hosts like it",

@@ -117,7 +117,7 @@ lines_words(struct lines *l, enum ink ink, const char *text)
 			break;
 		}
 		/* a gap only where both words stand on one line */
-		if (space > 0 && l->column > l->indent &&
+		if (space > 0 && (!first || l->column > l->indent) &&
 		    l->column + 1 + columns_of(p + space, len) <= (size_t)l->o.width)
 			put(l, INK_PLAIN, " ", 1);
 		else if (space > 0 && !first && l->column > l->indent)

@@ -232,8 +232,11 @@ page_index(struct buf *b, const struct report_input *in, const size_t *order)
 		open += in->incident[i].incident->closed_ns == 0;
 	buf_str(b, "<h1><em>");
 	text_count(b, in->incidents_n);
-	buf_printf(b, " incidents</em>, %zu of them still open</h1><p class=lead>The gravest first; each line leads to its "
-	              "section below.", open);
+	if (open > 0)
+		buf_printf(b, " incidents</em>, %zu of them still open", open);
+	else
+		buf_str(b, " incidents</em>, all of them over");
+	buf_str(b, "</h1><p class=lead>The gravest first; each line leads to its section below.");
 	if (in->incidents_n > DRAWN)
 		buf_printf(b, " The gravest %d are drawn in full, the others are in the table and in the alert lines.", DRAWN);
 	buf_str(b, "</p>");

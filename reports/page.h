@@ -1,6 +1,6 @@
-/* What people look at: the incident page, the summary in the terminal and the answer of `why`.
+/* What people look at: the incident page and the summary in the terminal.
  *
- * One input struct serves all three; whoever runs the pipeline fills it from the detector's views,
+ * One input struct serves both; whoever runs the pipeline fills it from the detector's views,
  * the rules' texts and the databases, so that nothing here knows where those come from.  All
  * pointers are borrowed and must outlive the call; NULL or 0 where a thing is unknown, and then it
  * is said to be unknown or left out, never drawn as zero.  Text from traffic (names, file names,
@@ -133,28 +133,5 @@ struct summary_options {
 
 /* What an operator reads first. */
 int summary_text(struct buf *out, const struct report_input *in, const struct summary_options *o);
-
-/* One detector's judgement of one host. */
-struct why_kind {
-	enum alert_kind kind;
-	const struct signal *signal;
-	size_t n;
-	const char *state;   /* "alert since 02:13:43", "no alert", "closed": as the detector has it */
-	const char *verdict; /* one sentence; NULL: made here from the signals */
-};
-
-struct why_input {
-	struct addr host;
-	struct report_geo geo;       /* country "" and asn 0: unknown */
-	const char *role;            /* "customer", "resolver"; NULL */
-	const char *group;           /* whose thresholds hold; NULL: everybody's */
-	int64_t first_ns, last_ns;   /* of the traffic looked at */
-	uint64_t packets_in, packets_out, bytes_in, bytes_out;
-	bool seen;                   /* false: no packet of this host */
-	const struct why_kind *kind; /* those that apply to it, most telling first */
-	size_t kinds_n;
-};
-
-int why_text(struct buf *out, const struct why_input *in, const struct summary_options *o);
 
 #endif

@@ -52,12 +52,14 @@ section_why(struct buf *b, const struct story *s)
 {
 	const struct alert *a = s->lead;
 	char prefix[PREFIX_TEXT];
-	size_t met = 0;
+	size_t met = 0, required = 0;
 
 	if (a == NULL || a->signals_n == 0)
 		return;
-	for (size_t i = 0; i < a->signals_n; i++)
+	for (size_t i = 0; i < a->signals_n; i++) {
 		met += a->signals[i].met;
+		required += a->signals[i].required;
+	}
 	buf_str(b, "<h2>Why damp says so</h2><p class=sub>");
 	if (a->subject.type == SUBJECT_HOST)
 		text_addr(b, &a->subject.prefix.addr);
@@ -65,8 +67,9 @@ section_why(struct buf *b, const struct story *s)
 		text_html(b, prefix_text(&a->subject.prefix, prefix));
 	else
 		text_html(b, a->subject.name);
-	buf_printf(b, "%s. An alert needs two signals of different nature; %zu of %zu were met, over %" PRIu32 " s.</p>",
-	           s->hosts > 1 ? ", the loudest of them" : "", met, a->signals_n, a->window_s);
+	buf_printf(b, "%s. An alert needs %s; %zu of %zu were met, over %" PRIu32 " s.</p>", s->hosts > 1 ? ", the loudest of them" : "",
+	           required == a->signals_n ? "all of these signals" : required > 0 ? "those that are required, and others of different nature" :
+	           "signals of different nature", met, a->signals_n, a->window_s);
 	buf_str(b, "<div class=card><div class=scroll><table class=why><thead><tr><th>Signal</th><th class=n>Value</th>"
 	           "<th class=n>99 % bound</th><th class=n>Threshold</th><th></th></tr></thead><tbody>");
 	for (size_t pass = 0; pass < 2; pass++)

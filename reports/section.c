@@ -43,17 +43,21 @@ static void
 figure_who(struct buf *b, const struct story *s)
 {
 	char tmp[PREFIX_TEXT];
+	static const char *const one[] = {[SUBJECT_HOST] = "host", [SUBJECT_PREFIX] = "prefix", [SUBJECT_LINK] = "link", [SUBJECT_ZONE] = "zone"};
+	static const char *const many[] = {[SUBJECT_HOST] = "hosts", [SUBJECT_PREFIX] = "prefixes", [SUBJECT_LINK] = "links",
+		[SUBJECT_ZONE] = "zones"};
+	enum subject_type what = s->lead != NULL ? s->lead->subject.type : SUBJECT_HOST;
 	struct buf who = {.max = 64};
-	size_t shown = 0;
+	size_t shown = 0, before;
 
 	text_count(&who, s->hosts);
-	bool prefixes = s->lead != NULL && s->lead->subject.type == SUBJECT_PREFIX, links = s->inc->kind == KIND_LINK_SATURATION;
-
-	figure_open(b, "Who", buf_text(&who), s->hosts == 1 ? prefixes ? "prefix" : links ? "link" : "host" :
-	    prefixes ? "prefixes" : links ? "links" : "hosts");
+	figure_open(b, "Who", buf_text(&who), s->hosts == 1 ? one[what] : many[what]);
 	buf_done(&who);
-	if (s->hosts == 1 && s->lead != NULL && s->lead->subject.type == SUBJECT_HOST)
+	before = b->len;
+	if (s->hosts == 1 && s->lead != NULL && what == SUBJECT_HOST)
 		text_addr(b, &s->lead->subject.prefix.addr);
+	else if (s->hosts == 1 && s->lead != NULL)
+		text_html(b, what == SUBJECT_PREFIX ? prefix_text(&s->lead->subject.prefix, tmp) : s->lead->subject.name);
 	for (size_t i = 0; i < s->in->networks_n && s->hosts != 1 && shown < 3; i++) {
 		bool hit = false;
 
@@ -64,8 +68,8 @@ figure_who(struct buf *b, const struct story *s)
 			buf_printf(b, "%s%s", shown++ == 0 ? "of " : " and ", prefix_text(&s->in->network[i], tmp));
 	}
 	if (s->ours)
-		buf_str(b, s->inc->kind == KIND_DNS_AMPLIFICATION_ABUSER ? "; own infected customers" : "; our own");
-	else if (s->hosts != 1)
+		buf_printf(b, "%s%s", b->len > before ? "; " : "", s->inc->kind == KIND_DNS_AMPLIFICATION_ABUSER ? "own infected customers" : "our own");
+	else if (s->hosts != 1 && what <= SUBJECT_PREFIX)
 		buf_str(b, s->in->networks_n > 0 ? "outside our own prefixes" : "own prefixes were not given");
 	figure_close(b);
 }
@@ -419,6 +423,12 @@ section_rules(struct buf *b, const struct story *s, const struct budget *g, size
 	if (count == 0) {
 		buf_str(b, "<p class=sub>No rule of damp's formats helps against this kind of attack here; filter or "
 		           "rate-limit towards the subject upstream, and tell the operators of the other ends.</p>");
+		return;
+	}
+	if (story_no_rule(s) != NULL) {
+		buf_str(b, "<p class=sub>No packet filter helps here: ");
+		text_html(b, story_no_rule(s));
+		buf_str(b, ".</p>");
 		return;
 	}
 	for (size_t i = 0; i < count && known == NULL; i++)

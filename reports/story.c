@@ -153,6 +153,16 @@ read_series(struct story *s)
 		s->series = NULL;
 }
 
+/* A curve shows all attacks at once: one of several cannot have cost more a second than all its bytes in these seconds. */
+static double
+own_bps(const struct story *s, double bps, size_t seconds)
+{
+	double most = (double)s->inc->bytes * 8 / (double)(seconds > 0 ? seconds : 1);
+
+	/* counted to the edge of a window, and beyond the last line: the sum is not exact */
+	return s->inc->bytes > 0 && bps > 1.25 * most ? most : bps;
+}
+
 /* Cost and relief, from the seconds of the incident that carried at least half of its highest. */
 static void
 read_cost(struct story *s)
@@ -189,6 +199,7 @@ read_cost(struct story *s)
 		quiet += chart_attack_bps(z, i);
 	if ((last - end) * z->width_s >= 30 && quiet / (double)(last - end) < s->loud_bps / 4)
 		s->relief_ns = (z->start_s + (int64_t)(end * z->width_s)) * NS_PER_S;
+	s->loud_bps = own_bps(s, s->loud_bps, loud * z->width_s);
 }
 
 static void
@@ -227,6 +238,15 @@ story_is_victim(const struct story *s)
 {
 	return s->inc->kind == KIND_DNS_AMPLIFICATION_VICTIM || s->inc->kind == KIND_UDP_AMPLIFICATION_VICTIM ||
 	       s->inc->kind == KIND_UDP_FRAGMENT_FLOOD || s->inc->kind == KIND_CARPET_BOMBING;
+}
+
+const char *
+story_no_rule(const struct story *s)
+{
+	for (size_t i = 0; i < s->ri->rules_n; i++)
+		if (s->ri->rule[i].text != NULL)
+			return NULL;
+	return s->ri->rules_n > 0 ? s->ri->rule[0].why : NULL;
 }
 
 void

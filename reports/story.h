@@ -55,4 +55,7 @@ bool story_is_victim(const struct story *s);
 const char *story_clock(const struct report_input *in, int64_t t_ns, char buf[TIME_TEXT]);
 bool story_is_ours(const struct report_input *in, const struct addr *a);
 
+/* When no format has a rule: the reason, of the first of them; NULL otherwise. */
+const char *story_no_rule(const struct story *s);
+
 #endif

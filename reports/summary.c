@@ -56,17 +56,12 @@ tell_headline(struct lines *l, const struct story *s)
 	buf_done(&rest);
 }
 
-/* What the other end is to the named ones. */
+/* What the other end of an incident is to it. */
 static const char *
-other_end(enum alert_kind k)
+way(const struct story *s)
 {
-	switch (k) {
-	case KIND_DNS_AMPLIFICATION_REFLECTOR:
-	case KIND_UDP_AMPLIFICATION_REFLECTOR: return "towards";
-	case KIND_DNS_AMPLIFICATION_VICTIM:
-	case KIND_UDP_AMPLIFICATION_VICTIM: return "from";
-	default: return "through";
-	}
+	return s->inc->kind == KIND_DNS_AMPLIFICATION_REFLECTOR || s->inc->kind == KIND_UDP_AMPLIFICATION_REFLECTOR ? "towards" :
+	    story_is_victim(s) ? "from" : "through";
 }
 
 static void
@@ -85,9 +80,9 @@ tell_course(struct lines *l, const struct story *s, struct buf *b)
 		buf_str(b, ", still open");
 	flush(l, b);
 	if (s->inc->has_through || s->name[0] != '\0') {
-		label(l, s->inc->has_through ? other_end(s->inc->kind) : "name");
+		label(l, s->inc->has_through ? way(s) : "name");
 		if (s->inc->has_through)
-			buf_str(b, addr_text(&s->inc->through, through));
+			buf_printf(b, "%s%s", addr_text(&s->inc->through, through), story_is_victim(s) && story_max(s, EV_PEERS) > 1.5 ? " and others" : "");
 		if (s->name[0] != '\0')
 			buf_printf(b, "%s%s", s->inc->has_through ? ", " : "", s->name);
 		buf_str(b, ", ");
@@ -166,6 +161,27 @@ tell_hosts(struct lines *l, const struct story *s, struct buf *b)
 	flush(l, b);
 }
 
+/* A command that can be pasted: FILE stands for the file that was written.  Without one there is nothing to load. */
+static void
+load_lines(struct lines *l, const struct report_rule *r)
+{
+	const char *name = r->load != NULL ? strstr(r->load, "FILE") : NULL;
+
+	if (r->file == NULL)
+		return;
+	if (name == NULL) {
+		label(l, "file");
+		lines_words(l, INK_PLAIN, r->file);
+	}
+	if (r->load == NULL)
+		return;
+	label(l, "load");
+	if (name != NULL)
+		lines_wordsf(l, INK_PLAIN, "%.*s%s%s", (int)(name - r->load), r->load, r->file, name + 4);
+	else
+		lines_words(l, INK_PLAIN, r->load);
+}
+
 static void
 tell_rule(struct lines *l, const struct story *s, struct buf *b)
 {
@@ -174,8 +190,13 @@ tell_rule(struct lines *l, const struct story *s, struct buf *b)
 	for (size_t i = 0; i < s->ri->rules_n && r == NULL; i++)
 		if (s->ri->rule[i].text != NULL)
 			r = &s->ri->rule[i];
-	if (r == NULL)
+	if (r == NULL) {
+		if (story_no_rule(s) != NULL) {
+			label(l, "do");
+			lines_words(l, INK_PLAIN, story_no_rule(s));
+		}
 		return;
+	}
 	label(l, "do");
 	buf_printf(b, "%s: ", r->format);
 	if (r->known) {
@@ -187,20 +208,12 @@ tell_rule(struct lines *l, const struct story *s, struct buf *b)
 		buf_str(b, "effect unknown, nothing to replay");
 	}
 	flush(l, b);
-	if (r->file != NULL) {
-		label(l, "file");
-		lines_words(l, INK_PLAIN, r->file);
-	}
-	if (r->load != NULL) {
-		label(l, "load");
-		lines_words(l, INK_PLAIN, r->load);
-	}
-	if (s->ri->rules_n > 1) {
-		lines_start(l, VALUE);
-		lines_wordsf(l, INK_DIM, "%zu more format%s%s%s", s->ri->rules_n - 1, s->ri->rules_n == 2 ? "" : "s",
-		             s->in->rules_dir != NULL ? " in " : ", see --rules-dir and --html",
-		             s->in->rules_dir != NULL ? s->in->rules_dir : "");
-	}
+	load_lines(l, r);
+	lines_start(l, VALUE);
+	if (s->in->rules_dir == NULL)
+		lines_words(l, INK_DIM, "--rules-dir DIR writes it, --html FILE shows it");
+	else if (s->ri->rules_n > 1)
+		lines_wordsf(l, INK_DIM, "%zu more format%s in %s", s->ri->rules_n - 1, s->ri->rules_n == 2 ? "" : "s", s->in->rules_dir);
 }
 
 static void

@@ -184,7 +184,10 @@ peers(struct buf *b, const struct story *s)
 {
 	const struct alert *a = s->lead;
 	const struct evidence *all = alert_evidence(a, EV_PEERS);
+	bool bytes = false; /* of a zone's clients only the questions are counted */
 
+	for (size_t i = 0; i < a->peers_n; i++)
+		bytes = bytes || a->peers[i].bytes > 0;
 	if (a->peers_n == 0 || s->inc->kind == KIND_DNS_AMPLIFICATION_ABUSER)
 		return;
 	buf_str(b, "<div class=card><h3>The other ends</h3><p class=sub>");
@@ -196,16 +199,18 @@ peers(struct buf *b, const struct story *s)
 	}
 	buf_str(b, ", for ");
 	subject(b, a);
-	buf_str(b, ".</p><div class=scroll><table><thead><tr><th>#</th><th>Host</th><th class=n>Answers</th>"
-	           "<th class=n>Bytes</th></tr></thead><tbody>");
+	buf_printf(b, ".</p><div class=scroll><table><thead><tr><th>#</th><th>Host</th><th class=n>Answers</th>%s</tr></thead><tbody>",
+	    bytes ? "<th class=n>Bytes</th>" : "");
 	for (size_t i = 0; i < a->peers_n; i++) {
 		buf_printf(b, "<tr><td>%zu</td><td class=h>", i + 1);
 		text_addr(b, &a->peers[i].addr);
 		network_of(b, s->in, &a->peers[i].addr);
 		buf_str(b, "</td><td class=n>");
 		text_count(b, a->peers[i].responses);
-		buf_str(b, "</td><td class=n>");
-		text_bytes(b, (double)a->peers[i].bytes);
+		if (bytes) {
+			buf_str(b, "</td><td class=n>");
+			text_bytes(b, (double)a->peers[i].bytes);
+		}
 		buf_str(b, "</td></tr>");
 	}
 	buf_str(b, "</tbody></table></div></div>");

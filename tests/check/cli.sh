@@ -23,7 +23,7 @@ holds() { if eval "$2"; then ok "$1"; else not_ok "$1" "$2" "$(tail -n 5 "$dir/e
 commands=$("$damp" --help | sed -nE 's/^  damp ([a-z-]+) .*/\1/p')
 holds "help lists the commands" '[ "$(wc -w <<<"$commands")" = 11 ]'
 declare -A needs=([replay]="--config --networks --resolvers --geoip --key --alerts --rules-dir --html --stats --threads --quiet --verbose --no-color"
-	[run]="--config --interface --listen --queue --archive --alerts" [why]="--config --networks" [rules]="--format --list --policy --ttl --incident --output"
+	[run]="--config --interface --listen --queue --archive --alerts" [why]="--config --networks --format" [rules]="--format --list --policy --ttl --incident --output"
 	[probe]="--interface --read --to --end --active --inactive --fragments --sampling --max-flows --domain --filter --rate --quiet"
 	[verify]="--key --threads" [keygen]="--output" [check-config]="" [help]=""
 	[flows]="--format --filter --time --last --aggregate --fields --stat --order --top --limit --plain --wide --local --asdot"
@@ -45,8 +45,8 @@ says "an unknown command, the nearest" 2 "no command 'reply'; did you mean 'repl
 says "help on an unknown command, the nearest" 2 "did you mean 'verify'\?" "$damp" help verfy
 says "an option before the command" 2 'after the command' "$damp" --quiet
 says "replay without a file" 2 'needs a capture, a file of flow records' "$damp" replay
-says "why without a file" 2 'needs a host and a file of packets' "$damp" why 10.0.0.1
-says "why of no address" 2 "'banana' is no IP address" "$damp" why banana "$capture"
+says "why without a file" 2 'needs a subject and a file of packets' "$damp" why 10.0.0.1
+says "why of nothing" 2 "'banana' is no address, prefix, zone or id" "$damp" why banana "$capture"
 says "run without an input" 2 'needs an input' "$damp" run
 says "run on an interface that is not there, beside one that is" 2 'no-such-if: No such device' "$damp" run -i lo -i no-such-if
 says "run at a place that is none" 2 '"foo" is not a place to listen; such as 2055' "$damp" run --listen foo

@@ -69,8 +69,12 @@ printf 'x' | dd of=bad.state bs=1 seek=2000 conv=notrunc 2>/dev/null
 	grep -q '"action":"opened"' bad && "$damp" report offenders bad.state >/dev/null
 result damaged $?
 cp all.pcap foreign.state
-"$damp" replay -q --state foreign.state all.pcap >log 2>&1 && grep -q 'no state of damp' log && cmp -s all.pcap foreign.state.refused
+"$damp" replay -q --state foreign.state all.pcap >log 2>&1
+[ $? = 2 ] && grep -q 'no state of damp' log && cmp -s all.pcap foreign.state && [ ! -e foreign.state.refused ]
 result foreign $?
+cp bad.state.refused asked.state
+"$damp" why --state asked.state 10.0.0.1 all.pcap >log 2>&1 && grep -q 'checksum' log && cmp -s asked.state bad.state.refused
+result asking_sets_nothing_aside $?
 "$damp" replay -q --state /nonexistent/dir/state all.pcap >log 2>&1
 [ $? = 1 ] && grep -q 'cannot be saved' log
 result unwritable $?

@@ -4,8 +4,10 @@
 #include <math.h>
 
 #include "base/err.h"
+#include "base/timefmt.h"
 #include "reports/story.h"
 #include "reports/text.h"
+#include "reports/why.h"
 
 #define ASSERT_TEXT(call, want)                       \
 	do {                                              \
@@ -189,44 +191,70 @@ test_summary_others(void **state)
 	free(z);
 }
 
+/* Two detectors of one host, one of which came close; the second has a course of three seconds. */
 static void
 test_why(void **state)
 {
 	struct scene *z = scene_customers();
-	struct why_kind k[2] = {
-		{KIND_DNS_AMPLIFICATION_ABUSER, z->alert[0].signals, z->alert[0].signals_n, "alert since 02:13:43", NULL},
-		{KIND_DNS_AMPLIFICATION_VICTIM, z->alert[0].signals + 5, 1, "no alert", NULL},
+	struct why_point point[3] = {
+		{.t_ns = z->in.first_ns + NS_PER_S, .tick = 10, .has = 1, .value = {0.25f}, .threshold = {1}},
+		{.t_ns = z->in.first_ns + 2 * NS_PER_S, .tick = 11, .has = 1, .value = {0.95f}, .threshold = {1}},
+		{.t_ns = z->in.first_ns + 4 * NS_PER_S, .tick = 13, .has = 1, .met = 1, .value = {2}, .threshold = {1}},
 	};
-	struct why_input in = {.host = z->alert[0].subject.prefix.addr, .role = "customer", .first_ns = z->in.first_ns,
-	                       .last_ns = z->in.last_ns, .packets_in = 18000, .packets_out = 8912, .bytes_in = 2800000,
-	                       .bytes_out = 580000, .seen = true, .kind = k, .kinds_n = 2};
+	struct why_row row[2] = {
+		{.kind = KIND_DNS_AMPLIFICATION_VICTIM, .vector = "dns", .who = z->alert[0].subject, .t_ns = z->in.last_ns, .signals_n = 1,
+			.column = {{"unmatched_share", "Answers it did not ask for", "%", false}}, .columns_n = 1, .point = point, .points_n = 3, .width_s = 1},
+		{.kind = KIND_DNS_AMPLIFICATION_ABUSER, .vector = "dns", .who = z->alert[0].subject, .t_ns = z->in.last_ns, .heat = WHY_HOT,
+			.signals_n = z->alert[0].signals_n},
+	};
+	const struct why_alert alert = {.kind = KIND_DNS_AMPLIFICATION_ABUSER, .vector = "dns", .who = z->alert[0].subject,
+		.opened_ns = z->in.first_ns, .incident = 0xabcdef, .severity = 7};
+	const struct why_absent absent = {KIND_DNS_TUNNEL, "flow records show no names"};
+	struct why_view view = {.row = row, .rows_n = 2, .alert = &alert, .alerts_n = 1, .alerts_all = 1, .seen = true,
+		.sum = {.packets_in = 18000, .packets_out = 8912, .bytes_in = 2800000, .bytes_out = 580000}};
+	char host[ADDR_TEXT];
+	struct why_input in = {.subject = addr_text(&z->alert[0].subject.prefix.addr, host), .about = "customer", .first_ns = z->in.first_ns,
+		.last_ns = z->in.last_ns, .view = &view, .absent = &absent, .absent_n = 1};
 	struct summary_options o = {.utf8 = true};
-	struct signal needed = z->alert[0].signals[5];
 	struct buf b;
 
 	(void)state;
+	memcpy(row[1].signal, z->alert[0].signals, sizeof(row[1].signal));
+	row[0].signal[0] = z->alert[0].signals[5];
+	row[0].signal[0].required = true;
 	buf_init(&b, 1 << 16);
 	assert_int_equal(why_text(&b, &in, &o), 0);
 	if (getenv("SHOW") != NULL)
 		puts(b.p);
 	assert_true(widest(b.p, false) <= 80);
-	assert_has(b.p, "dns-amplification-abuser: alert since 02:13:43");
+	assert_has(b.p, "sent 8,912 packets, 580 kB; received");
+	assert_has(b.p, "opened 02:12:00, still open,\n    severity 7, incident 0000000000abcdef");
+	assert_has(b.p, "dns-amplification-abuser: alert");
 	assert_has(b.p, "63.95 x      ≥ 63.15       ≥ 10 x      MET");
-	assert_has(b.p, "5 of 6 signals are met, of 4 natures");
-	assert_has(b.p, "No alert from this: 0 of 1 signals are met, of 0 natures; an alert needs two.");
+	assert_has(b.p, "5 of 6 signals are met: what an alert needs.");
+	assert_has(b.p, "Closest to an alert at");
+	assert_has(b.p, "0 of 1 signals are met; needed and short of\n");
+	assert_has(b.p, "unmatched share  29.#\n");
+	assert_has(b.p, "dns-tunnel: flow records show no names");
+	assert_true(strstr(b.p, "abuser: alert") < strstr(b.p, "dns-amplification-victim: no alert")); /* what came closest stands first */
 	buf_reset(&b);
-	needed.required = true;
-	k[1].signal = &needed;
+	in.verbose = true;
 	o.utf8 = false;
 	o.width = 64;
 	assert_int_equal(why_text(&b, &in, &o), 0);
 	assert_true(widest(b.p, false) <= 64);
-	assert_has(b.p, "0 of 1 signals are met; needed");
+	assert_has(b.p, "unmatched share 95 %");
 	buf_reset(&b);
-	in.seen = false;
-	in.kinds_n = 0;
+	assert_int_equal(why_json(&b, &in), 0);
+	assert_has(b.p, "\"unmatched_share\":{\"value\":0.25,\"threshold\":1,\"met\":false}");
+	assert_has(b.p, "\"not_judged\":[{\"kind\":\"dns-tunnel\",\"reason\":\"flow records show no names\"}]");
+	buf_reset(&b);
+	view.seen = false;
+	view.rows_n = view.alerts_n = view.alerts_all = 0;
+	memcpy(view.near, "10.64.0.4", 10);
 	assert_int_equal(why_text(&b, &in, &o), 0);
-	assert_has(b.p, "No packet of this host was seen from 2026-04-12 02:12:00");
+	assert_has(b.p, "it was not seen; the\n");
+	assert_has(b.p, "10.64.0.4.");
 	buf_done(&b);
 	free(z);
 }
