@@ -42,7 +42,7 @@ struct collected_sums {
 	uint64_t count[EXPORTER_COUNTS];
 };
 void collected_sums(struct collected *c, struct collected_sums *s);
-/* Members "exporters", "exporter_sums", "archive" and so on, into an open object. */
+/* Members "exporters", "exporter_sums", "listen", "queue" and "archive", as far as there is one, into an open object. */
 void collected_json(struct collected *c, struct json *j);
 
 #endif
