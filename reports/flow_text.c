@@ -28,12 +28,6 @@ flow_format_parse(const char *name, const char **nearest)
 	return ERR_INVALID;
 }
 
-const char *
-flow_format_name(enum flow_format f)
-{
-	return format_names[f];
-}
-
 /* --- cells ----------------------------------------------------------------------------------------------------- */
 
 const char *
