@@ -12,6 +12,7 @@
 
 #include "base/timefmt.h"
 #include "collector/archive.h"
+#include "collector/queue.h"
 #include "collector/template.h"
 #include "damp.h"
 
@@ -448,6 +449,41 @@ archive_json(struct collected *c, struct json *j)
 	json_close(j, '}');
 }
 
+static void
+listen_json(const struct collected *c, struct json *j)
+{
+	struct source_listen_counts n;
+
+	if (c->source == NULL || !source_listen_counts(c->source, &n))
+		return;
+	json_open(j, "listen", '{');
+	json_uint(j, "datagrams", n.datagrams);
+	json_uint(j, "bytes", n.bytes);
+	json_uint(j, "connections", n.connections);
+	json_uint(j, "refused", n.refused);
+	json_uint(j, "evicted", n.evicted);
+	json_uint(j, "no_ipfix", n.lied);
+	json_close(j, '}');
+}
+
+static void
+queue_json(const struct collected *c, struct json *j)
+{
+	struct queue_stats n;
+
+	if (c->source == NULL || !source_queue_stats(c->source, &n))
+		return;
+	json_open(j, "queue", '{');
+	json_uint(j, "entries", n.entries);
+	json_uint(j, "records", n.records);
+	json_uint(j, "malformed", n.malformed);
+	json_uint(j, "skipped", n.skipped);
+	json_uint(j, "put_back", n.put_back);
+	json_uint(j, "reconnects", n.reconnects);
+	json_uint(j, "backlog", n.backlog);
+	json_close(j, '}');
+}
+
 void
 collected_json(struct collected *c, struct json *j)
 {
@@ -468,5 +504,7 @@ collected_json(struct collected *c, struct json *j)
 			json_uint(j, exporter_count_name((enum exporter_count)k), sums.count[k]);
 		json_close(j, '}');
 	}
+	listen_json(c, j);
+	queue_json(c, j);
 	archive_json(c, j);
 }

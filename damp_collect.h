@@ -44,7 +44,7 @@ struct collected_sums {
 void collected_sums(struct collected *c, struct collected_sums *s);
 /* Records of the exporter of an address, delivered and lost; false when there is none. */
 bool collected_exporter(struct collected *c, const struct addr *a, uint64_t *records, uint64_t *lost);
-/* Members "exporters", "exporter_sums", "archive" and so on, into an open object. */
+/* Members "exporters", "exporter_sums", "listen", "queue" and "archive", as far as there is one, into an open object. */
 void collected_json(struct collected *c, struct json *j);
 
 #endif

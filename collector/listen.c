@@ -522,16 +522,22 @@ source_exports(struct source *s, void (*visit)(void *ctx, struct export *x), voi
 	}
 }
 
-void
+bool
 source_listen_counts(const struct source *s, struct source_listen_counts *c)
 {
 	const struct listen *l = s->state;
+	struct source *member[SOURCE_MULTI_MAX];
+	size_t n = multi_members(s, member, SOURCE_MULTI_MAX);
 
 	*c = (struct source_listen_counts){0};
+	for (size_t i = 0; i < n; i++)
+		if (source_listen_counts(member[i], c))
+			return true;
 	if (s->format != &listen_format)
-		return;
+		return false;
 	*c = (struct source_listen_counts){
 		.datagrams = l->counts.datagrams, .bytes = l->counts.bytes, .connections = l->counts.connections,
 		.open = l->counts.open, .refused = l->counts.refused, .evicted = l->counts.evicted, .lied = l->counts.lied,
 	};
+	return true;
 }

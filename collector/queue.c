@@ -13,7 +13,6 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/err.h"
 #include "collector/exporter.h"
@@ -32,15 +31,6 @@ struct queue {
 	int64_t since_ms;         /* when that was sent, or the connection was last tried */
 	int backoff_ms;
 };
-
-static int64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* --- entries --------------------------------------------------------------------------------------------- */
 
@@ -167,7 +157,7 @@ await_pop(struct source *s, struct queue *q, struct block *b)
 	redisReply *r;
 	int got = redislink_reply(q->link, TURN_MS, &r);
 
-	if (got < 0 || (got == 0 && now_ms() - q->since_ms > POP_S * 1000 + ANSWER_MS))
+	if (got < 0 || (got == 0 && redislink_now_ms() - q->since_ms > POP_S * 1000 + ANSWER_MS))
 		return ERR_IO;
 	if (got == 0)
 		return 0;
@@ -193,7 +183,7 @@ pop(struct source *s, struct queue *q, struct block *b)
 		if (err != 0)
 			return err;
 		q->waiting = true;
-		q->since_ms = now_ms();
+		q->since_ms = redislink_now_ms();
 	}
 	return q->waiting ? await_pop(s, q, b) : 0;
 }
@@ -208,9 +198,9 @@ reconnect(struct source *s, struct queue *q)
 	char why[300];
 
 	poll(&stop, 1, TURN_MS);
-	if (s->stopped || now_ms() - q->since_ms < q->backoff_ms)
+	if (s->stopped || redislink_now_ms() - q->since_ms < q->backoff_ms)
 		return;
-	q->since_ms = now_ms();
+	q->since_ms = redislink_now_ms();
 	if (redislink_connect(q->link, why, sizeof(why)) == 0) {
 		q->up = true;
 		q->stats.reconnects++;
@@ -223,7 +213,7 @@ static void
 lost(struct queue *q)
 {
 	q->up = q->waiting = false;
-	q->since_ms = now_ms();
+	q->since_ms = redislink_now_ms();
 	q->backoff_ms = BACKOFF_MS;
 }
 
@@ -280,10 +270,20 @@ source_open_queue(const char *url, const struct source_events *ev, char *why, si
 	return s;
 }
 
-void
+bool
 source_queue_stats(const struct source *s, struct queue_stats *out)
 {
+	struct source *member[SOURCE_MULTI_MAX];
+	size_t n = multi_members(s, member, SOURCE_MULTI_MAX);
+
+	*out = (struct queue_stats){0};
+	for (size_t i = 0; i < n; i++)
+		if (source_queue_stats(member[i], out))
+			return true;
+	if (s->format != &queue_format)
+		return false;
 	*out = ((const struct queue *)s->state)->stats;
+	return true;
 }
 
 #else
@@ -297,11 +297,12 @@ source_open_queue(const char *url, const struct source_events *ev, char *why, si
 	return NULL;
 }
 
-void
+bool
 source_queue_stats(const struct source *s, struct queue_stats *out)
 {
 	(void)s;
 	*out = (struct queue_stats){0};
+	return false;
 }
 
 #endif

@@ -38,8 +38,8 @@ struct queue_stats {
 	uint64_t reconnects;
 	uint64_t backlog;    /* entries left in the list at the latest pop */
 };
-/* Of a source from source_open_queue. */
-void source_queue_stats(const struct source *s, struct queue_stats *out);
+/* Of a queue, also among several sources; false: there is none, and all are 0. */
+bool source_queue_stats(const struct source *s, struct queue_stats *out);
 
 /* --- the producing end ----------------------------------------------------------------------------------- */
 

@@ -219,8 +219,8 @@ redislink_sendf(struct redislink *l, const char *format, ...)
 	return err;
 }
 
-static int64_t
-now_ms(void)
+int64_t
+redislink_now_ms(void)
 {
 	struct timespec t;
 
@@ -231,7 +231,7 @@ now_ms(void)
 int
 redislink_reply(struct redislink *l, int wait_ms, struct redisReply **reply)
 {
-	int64_t until = now_ms() + wait_ms;
+	int64_t until = redislink_now_ms() + wait_ms;
 
 	for (;;) {
 		void *r = NULL;
@@ -247,7 +247,7 @@ redislink_reply(struct redislink *l, int wait_ms, struct redisReply **reply)
 			*reply = r;
 			return 1;
 		}
-		left = until - now_ms();
+		left = until - redislink_now_ms();
 		fd = (struct pollfd){.fd = l->c->fd, .events = POLLIN};
 		n = poll(&fd, 1, left > 0 ? (int)left : 0);
 		if (n < 0 && errno != EINTR)

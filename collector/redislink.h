@@ -6,6 +6,7 @@
 #define COLLECTOR_REDISLINK_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct redislink;
 struct redisReply;
@@ -23,5 +24,7 @@ int redislink_send(struct redislink *l, size_t argc, const char *const *argv, co
 int redislink_sendf(struct redislink *l, const char *format, ...); /* hiredis' format: %s, %d, %b */
 /* The next answer: 1 and *reply (freeReplyObject it), 0: not within wait_ms, ERR_IO. */
 int redislink_reply(struct redislink *l, int wait_ms, struct redisReply **reply);
+
+int64_t redislink_now_ms(void); /* monotonic: for how long something has been waited */
 
 #endif

@@ -51,7 +51,6 @@ void sflow_free(struct sflow *s);
 /* One interface of an exporter, or NULL; valid until the next datagram. */
 const struct sflow_interface *sflow_counters(const struct sflow *s, uint32_t exporter, uint32_t if_index);
 size_t sflow_interfaces_n(const struct sflow *s);
-const struct sflow_interface *sflow_interface_at(const struct sflow *s, size_t i); /* by order of appearance */
 uint64_t sflow_full(const struct sflow *s); /* look-ups that found no room */
 
 /* For the decoder: finds or makes; NULL when there is no room.  `*known` says whether it was there.  The pointer is

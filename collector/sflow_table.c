@@ -187,12 +187,6 @@ sflow_interfaces_n(const struct sflow *s)
 	return s->interfaces.n;
 }
 
-const struct sflow_interface *
-sflow_interface_at(const struct sflow *s, size_t i)
-{
-	return &s->interface[i];
-}
-
 uint64_t
 sflow_full(const struct sflow *s)
 {

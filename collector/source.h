@@ -116,7 +116,8 @@ struct source_listen_counts {
 	uint64_t refused, evicted; /* newcomers beyond the bound; silent ones that had to make room */
 	uint64_t lied;             /* disconnected: what came was no IPFIX */
 };
-void source_listen_counts(const struct source *s, struct source_listen_counts *c);
+/* Of a listener, also among several sources; false: there is none, and all are 0. */
+bool source_listen_counts(const struct source *s, struct source_listen_counts *c);
 /* Several live sources as one, which owns them from now on (also when this fails: NULL, out of memory).  It ends when
  * all have ended. */
 enum { SOURCE_MULTI_MAX = 4 };

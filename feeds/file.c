@@ -69,8 +69,12 @@ resume(struct file_feed *f, struct chain *chain, char *why, size_t why_size)
 	char reason[200];
 	struct stat st;
 
-	if (chain_resume(chain, f->fd, &complete, reason, sizeof(reason)) < 0 || fstat(f->fd, &st) < 0) {
+	if (chain_resume(chain, f->fd, &complete, reason, sizeof(reason)) < 0) {
 		snprintf(why, why_size, "%s: %s; move it away, or name another file", f->path, reason);
+		return false;
+	}
+	if (fstat(f->fd, &st) < 0) {
+		snprintf(why, why_size, "%s: %s", f->path, strerror(errno));
 		return false;
 	}
 	if ((uint64_t)st.st_size > complete) {

@@ -290,15 +290,6 @@ pem_encode(const char *label, const uint8_t *head, size_t head_n, const uint8_t 
 	sodium_memzero(base64, sizeof(base64));
 }
 
-void
-sign_pub_pem(const struct sign_pub *pub, struct buf *out)
-{
-	char text[256];
-
-	pem_encode("PUBLIC KEY", public_der, sizeof(public_der), pub->key, text, sizeof(text));
-	buf_str(out, text);
-}
-
 /* A new file with exactly this text, or nothing. */
 static int
 write_new(const char *path, mode_t mode, const char *text, char *why, size_t why_size)

@@ -47,8 +47,6 @@ bool signer_locked(const struct signer *s);
 /* A public key from a .pub file; a .key file is accepted too and only its public half kept.
  * 0, or ERR_IO, ERR_MALFORMED, ERR_UNSUPPORTED with a reason. */
 int sign_pub_read(const char *path, struct sign_pub *pub, char *why, size_t why_size);
-/* The PEM of a public key (an ephemeral one is shown to people that way). */
-void sign_pub_pem(const struct sign_pub *pub, struct buf *out);
 
 /* Where a stream of lines stands. */
 struct chain {

@@ -28,12 +28,6 @@ flow_format_parse(const char *name, const char **nearest)
 	return ERR_INVALID;
 }
 
-const char *
-flow_format_name(enum flow_format f)
-{
-	return format_names[f];
-}
-
 /* --- cells ----------------------------------------------------------------------------------------------------- */
 
 const char *
@@ -94,8 +88,8 @@ flow_addr_text(const struct addr *a, bool wide, char buf[ADDR_TEXT])
 	return buf;
 }
 
-const char *
-flow_time_text(int64_t t_ns, bool local, bool ms, char buf[FLOW_TIME_TEXT])
+static const char *
+stamp(int64_t t_ns, bool local, bool brief, bool ms, char buf[FLOW_TIME_TEXT])
 {
 	time_t t = (time_t)time_seconds(t_ns);
 	struct tm tm;
@@ -105,10 +99,16 @@ flow_time_text(int64_t t_ns, bool local, bool ms, char buf[FLOW_TIME_TEXT])
 		localtime_r(&t, &tm);
 	else
 		gmtime_r(&t, &tm);
-	n = strftime(buf, FLOW_TIME_TEXT - 8, "%Y-%m-%d %H:%M:%S", &tm);
+	n = strftime(buf, FLOW_TIME_TEXT - 8, brief ? "%m%d.%H:%M:%S" : "%Y-%m-%d %H:%M:%S", &tm);
 	if (ms)
 		snprintf(buf + n, FLOW_TIME_TEXT - n, ".%03u", (unsigned int)((t_ns - (int64_t)t * NS_PER_S) / 1000000));
 	return buf;
+}
+
+const char *
+flow_time_text(int64_t t_ns, bool local, bool ms, char buf[FLOW_TIME_TEXT])
+{
+	return stamp(t_ns, local, false, ms, buf);
 }
 
 const char *
@@ -232,22 +232,6 @@ nfdump_row(struct buf *out, const struct flow_style *s, const struct flow *w, co
 
 /* --- flow-print's formats --------------------------------------------------------------------------------------- */
 
-static const char *
-print_time(int64_t t_ns, bool local, char buf[FLOW_TIME_TEXT])
-{
-	time_t t = (time_t)time_seconds(t_ns);
-	struct tm tm;
-	size_t n;
-
-	if (local)
-		localtime_r(&t, &tm);
-	else
-		gmtime_r(&t, &tm);
-	n = strftime(buf, FLOW_TIME_TEXT - 8, "%m%d.%H:%M:%S", &tm);
-	snprintf(buf + n, FLOW_TIME_TEXT - n, ".%03u", (unsigned int)((t_ns - (int64_t)t * NS_PER_S) / 1000000));
-	return buf;
-}
-
 static void
 print_header(struct buf *out, const struct flow_style *s)
 {
@@ -294,8 +278,8 @@ print_row(struct buf *out, const struct flow_style *s, const struct flow *w, con
 		x = &none;
 	short_addr(s, &w->src, src);
 	short_addr(s, &w->dst, dst);
-	print_time(w->start_ns, s->local, from);
-	print_time(w->end_ns, s->local, to);
+	stamp(w->start_ns, s->local, true, true, from);
+	stamp(w->end_ns, s->local, true, true, to);
 	if (s->format == FORMAT_PRINT3) {
 		buf_printf(out, "%-15s  %-15s  %-4u  %-7u  %-7u  %-10llu  %-10llu\n", src, dst, w->proto, w->sport, w->dport, bytes,
 		    packets);

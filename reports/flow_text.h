@@ -18,7 +18,6 @@ enum flow_format {
 };
 /* From its name; "text" is extended.  ERR_INVALID, and the nearest name or NULL. */
 int flow_format_parse(const char *name, const char **nearest);
-const char *flow_format_name(enum flow_format f);
 
 struct flow_style {
 	enum flow_format format;

@@ -88,20 +88,6 @@ is_resolver(const struct report_input *in, const struct addr *a)
 }
 
 double
-story_sum(const struct story *s, enum evidence_key k)
-{
-	double sum = 0;
-
-	for (size_t i = 0; i < s->inc->alerts_kept; i++) {
-		const struct evidence *e = alert_evidence(s->inc->alert[i], k);
-
-		if (e != NULL && s->inc->alert[i]->kind == s->inc->kind)
-			sum += e->value;
-	}
-	return sum;
-}
-
-double
 story_max(const struct story *s, enum evidence_key k)
 {
 	double max = 0;

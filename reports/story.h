@@ -40,8 +40,7 @@ void story_read(struct story *s, const struct report_input *in, const struct rep
 void story_headline(const struct story *s, struct buf *who, struct buf *rest);
 /* One paragraph. */
 void story_paragraph(const struct story *s, struct buf *out);
-/* What the figures of all alerts of one key add up to, or the largest of them. */
-double story_sum(const struct story *s, enum evidence_key k);
+/* The largest of the figures of one key in all alerts of the incident's kind. */
 double story_max(const struct story *s, enum evidence_key k);
 
 void story_html(struct buf *b, const char *marked);

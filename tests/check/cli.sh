@@ -198,7 +198,7 @@ P
 	cat >"$dir/live.sh" <<'S'
 damp=$1 dir=$2
 ip link set lo mtu 9000 up
-until_true() { for _ in $(seq 100); do "$@" && return; sleep 0.05; done; return 1; }
+until_true() { for _ in $(seq 400); do "$@" && return; sleep 0.05; done; return 1; }
 watch() {
 	"$damp" run -q -i lo --threads 1 --key "$dir/k.key" --alerts "$dir/live.json" & pid=$!
 	until_true test -e "$dir/live.json"

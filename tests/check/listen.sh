@@ -26,11 +26,18 @@ collect() {
 	"$dir/collect" "$@" "${scheme-}127.0.0.1:0" >"$out" & collector=$!
 	pids+=("$collector")
 	port=
-	for _ in $(seq 50); do
+	for _ in $(seq 200); do
 		port=$(awk '/^port /{print $2}' "$out"); [ -n "$port" ] && return 0
 		sleep 0.1
 	done
 	echo "not ok listen: the collector does not start"; exit 1
+}
+# drained PORT: until what was sent there is read, and worked on
+drained() {
+	for _ in $(seq 100); do
+		sleep 0.2
+		[ "$(ss -Hnuta "sport = :$1" | awk '{ n += $3 } END { print n + 0 }')" = 0 ] && return
+	done
 }
 value() { awk -v k="$2" '$1 == k {print $2}' "$dir/$1.out"; }
 
@@ -53,7 +60,7 @@ export_by() { # export_by NAME SCHEME OPTIONS...
 	local name=$1 scheme=$2 log=$dir/$1.log; shift 2
 	collect "$name" --seconds 30
 	softflowd "$@" -d -n "127.0.0.1:$port" -r tests/golden/backhaul.pcap >"$log" 2>&1
-	sleep 0.5
+	drained "$port"
 	kill "$collector"
 	wait "$collector"
 	local packets records
@@ -84,11 +91,11 @@ peer() {
 	mkdir "$nf"
 	sfcapd -p "$free" -b 127.0.0.1 -w "$nf" -l "$nf" -t 3600 >"$nf.log" 2>&1 & sf=$!
 	pids+=("$sf")
-	for _ in $(seq 50); do ss -Hlnu "sport = :$free" 2>/dev/null | grep -q . && break; sleep 0.1; done
+	for _ in $(seq 200); do ss -Hlnu "sport = :$free" 2>/dev/null | grep -q . && break; sleep 0.1; done
 	collect "$name" --lines --seconds 10 --datagrams "$("$dir/sender" 127.0.0.1 "$free" "$@" | awk '{print $2}')"
 	"$dir/sender" 127.0.0.1 "$port" "$@" >/dev/null
 	wait "$collector"
-	sleep 0.3
+	drained "$free"
 	kill "$sf"; wait "$sf" 2>/dev/null
 	nfdump -q -N -r "$(echo "$nf"/nfcapd.*)" -6 -o 'fmt:%sa,%da,%sp,%dp,%pkt' 2>/dev/null | tr -d ' ' | grep , | sort >"$nf.flows"
 	# a second DNS message in one TCP segment is a flow of no packets

@@ -41,6 +41,14 @@ listening() {
 	return 1
 }
 
+# drained PORT: until what is still in its socket was read
+drained() {
+	for _ in $(seq 100); do
+		sleep 0.1
+		[ "$(ss -Hlun "sport = :$1" | awk '{ print $2 }')" = 0 ] && return
+	done
+}
+
 # nfcapd_gets ARGS...: runs damp probe ARGS against nfcapd; $dir/flows holds what nfdump prints of it
 host=127.0.0.1
 nfcapd_gets() {
@@ -54,7 +62,7 @@ nfcapd_gets() {
 	listening "$port" || { not_ok "nfcapd starts" "$(cat nfcapd.log)"; return 1; }
 	"$damp" probe --to "$url:$port" "$@" 2>said
 	rc=$?
-	sleep 0.3 # what is still in its socket
+	drained "$port"
 	stop
 	nfdump -C none -r "$(echo nf/nfcapd.2*)" -N -q -6 -o 'fmt:%sa %sp %da %dp %pr %pkt %byt %ts %te' 2>/dev/null |
 		awk 'NF > 6' | sort >flows.txt
@@ -223,14 +231,15 @@ import socket, sys
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.bind(("127.0.0.1", int(sys.argv[1])))
 s.settimeout(20)
+flows = 0
 try:
-    while True:
+    while flows < 2: # the idle one, and what the signal brings
         d = s.recv(65536)
         for i in range(int.from_bytes(d[2:4], "big")):
             r = d[24 + 48 * i:]
             if r[34:36] == (4711).to_bytes(2, "big"):
                 print(int.from_bytes(r[12:14], "big"), int.from_bytes(r[16:20], "big"), int.from_bytes(r[20:24], "big"), flush=True)
-        s.settimeout(1.5)
+                flows += 1
 except TimeoutError:
     pass
 END
@@ -244,12 +253,12 @@ s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 for _ in range(3):
     s.sendto(b"x" * 72, ("127.0.0.1", 4711))'
 	# time passes without packets: the flow comes though the probe runs on
-	for _ in $(seq 80); do [ -s got ] && break; sleep 0.05; done
+	for _ in $(seq 300); do [ -s got ] && break; sleep 0.05; done
 	same "live: an idle flow is exported" "$(cat got)" "$(cat /sys/class/net/lo/ifindex) 3 300"
 	python3 -c '
 import socket
 socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x" * 72, ("127.0.0.1", 4711))'
-	for _ in 1 2 3 4 5 6; do sleep 0.05; done
+	sleep 0.6 # until it is captured; idle for less than what ends a flow
 	stop -INT
 	wait "$py"
 	same "live: SIGINT exports the rest" "$(tail -n 1 got)" "$(cat /sys/class/net/lo/ifindex) 1 100"

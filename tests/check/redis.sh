@@ -48,6 +48,10 @@ timeout 60 "$DAMP" run --queue "unix://$work/s" --stats "$work/stats" >"$work/ou
 is "END ends the run: exit status" $? 0
 is "END ends the run: the list is empty" "$(cli llen entry:queue)" 0
 is "every good record counted" "$(flows "$work/stats")" 3000
+is "the statistics tell of the others" "$(python3 -c '
+import json, sys
+q = json.load(open(sys.argv[1]))["queue"]
+print(q["entries"], q["records"], q["malformed"], q["skipped"])' "$work/stats")" '3004 3000 3 0'
 
 capture=$(cd "$(dirname "$0")/.." && pwd)/golden/any_amp_100.pcap # two flows
 "$DAMP" probe -q -r "$capture" --to "unix://$work/s"

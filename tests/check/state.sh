@@ -147,7 +147,7 @@ start_run() {
 	"$damp" run -l 127.0.0.1:$port $net --key k.key --state live.state --alerts live >>log.live 2>&1 &
 	pid=$!
 	pids="$pids $pid"
-	for i in $(seq 50); do grep -q "listening on udp://127.0.0.1:$port" log.live && return; sleep 0.1; done
+	for i in $(seq 200); do grep -q "listening on udp://127.0.0.1:$port" log.live && return; sleep 0.1; done
 }
 wait_for() { for i in $(seq 200); do grep -qs "$1" live && return 0; sleep 0.1; done; return 1; }
 send() { # send SEED: the last minute, as records

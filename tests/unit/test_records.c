@@ -9,11 +9,10 @@
 #include "tests/unit/records_kit.h"
 
 static void
-check_infected(const struct traffic *x, const struct exporter_kind *k, struct flow *f, const struct prefix *net,
-    double answers, int delay_s, const char *what)
+check_infected(const struct exporter_kind *k, const struct flow *f, size_t n, const struct prefix *net, double answers,
+    int delay_s, const char *what)
 {
 	struct heard h;
-	size_t n = export(x, k, f);
 
 	run(f, n, net, &h);
 	for (int i = 0; i < INFECTED; i++) {
@@ -56,8 +55,10 @@ test_same_verdict(void **state)
 		ordinary(&x, 0x0a420001, cases[c].seconds, 20, 33, 500);
 		snprintf(what, sizeof(what), "%g a second from %s", cases[c].rate, cases[c].port != 0 ? "one port" : "many ports");
 		for (size_t k = 0; k < KINDS; k++) {
-			check_infected(&x, &kinds[k], f, &net, cases[c].rate * cases[c].seconds, cases[c].delay, what);
-			check_infected(&x, &kinds[k], f, NULL, cases[c].rate * cases[c].seconds, cases[c].delay, what);
+			size_t n = export(&x, &kinds[k], f);
+
+			check_infected(&kinds[k], f, n, &net, cases[c].rate * cases[c].seconds, cases[c].delay, what);
+			check_infected(&kinds[k], f, n, NULL, cases[c].rate * cases[c].seconds, cases[c].delay, what);
 		}
 		free(x.packet);
 	}
