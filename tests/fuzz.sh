@@ -16,6 +16,6 @@ for t in "$@"; do
 		$(pkg-config --libs libpcap libsodium yaml-0.1 jansson libxxhash libmaxminddb) $optional -lm -pthread
 	mkdir -p "$out/corpus/$t"
 	echo "== $t, $time s"
-	"$out/$t" -max_total_time="$time" -max_len=8192 -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$out/$t-" \
+	"$out/$t" -max_total_time="$time" -max_len=16384 -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$out/$t-" \
 		"$out/corpus/$t" "tests/fuzz/seeds/${t#fuzz_}" 2>&1 | grep -E 'ERROR|SUMMARY|stat::number_of_executed|stat::new_units|cov:' | tail -n 4
 done

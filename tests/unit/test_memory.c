@@ -73,6 +73,14 @@ test_ledger_counts(void **state)
 	/* what is no amplification, or about no host, is not in it */
 	a.kind = KIND_EXPORTER_HEALTH;
 	assert_null(ledger_add(&l, &a, &(struct ledger_gain){.from_s = T0, .to_s = T0}));
+	/* an IPv6 customer is one, whatever the address; hosts of a prefix together are none */
+	a = abuse(2);
+	a.subject = (struct subject){.type = SUBJECT_PREFIX, .prefix = {kit_addr(2), 64}};
+	assert_null(ledger_add(&l, &a, &(struct ledger_gain){.from_s = T0, .to_s = T0}));
+	alert_evidence_add(&a, EV_ADDRESSES, 12, 12);
+	r = ledger_add(&l, &a, &(struct ledger_gain){.from_s = T0, .to_s = T0, .queries = 3});
+	assert_non_null(r);
+	assert_int_equal(r->bits, 64);
 	a = abuse(1);
 	a.subject.type = SUBJECT_LINK;
 	assert_null(ledger_add(&l, &a, &(struct ledger_gain){.from_s = T0, .to_s = T0}));

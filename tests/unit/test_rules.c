@@ -104,6 +104,32 @@ replay(struct bench *b, struct backtest *e)
 	return s;
 }
 
+/* A customer with a /56 who walks through it is one source; without the alert's word each /64 would be. */
+static void
+customer_is_one_source(void **state)
+{
+	struct bench *b = *state;
+	struct backtest e;
+	struct alert *a = abuser(b, v6(0x100, 0), DNS_ANY);
+
+	a->subject.type = SUBJECT_PREFIX;
+	a->subject.prefix = prefix_of(&a->subject.prefix.addr, 56);
+	alert_evidence_add(a, EV_ADDRESSES, 40, 40);
+	for (unsigned int i = 0; i < 40; i++)
+		ask(b, i * 0.25, v6(0x100 + i, i), DNS_ANY, 1, true);
+	ask(b, 1, v6(0x200, 1), DNS_ANY, 1, false);
+	struct rule_sizing s = replay(b, &e);
+
+	assert_int_equal(s.v6_bits, 56);
+	assert_int_equal(s.v6.sources, 2);
+	assert_int_equal(e.attack_dropped, 38);
+	assert_int_equal(e.legitimate_dropped, 0);
+	a->subject.prefix = prefix_of(&a->subject.prefix.addr, 64);
+	s = replay(b, &e);
+	assert_int_equal(s.v6_bits, 64);
+	assert_int_equal(e.attack_dropped, 0);
+}
+
 static void
 replay_drops_the_attack_only(void **state)
 {
@@ -384,7 +410,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(replay_drops_the_attack_only), T(update_keeps_out_until_quiet), T(rate_lets_the_policy_through),
 		T(limiter_follows_the_sources), T(polite_sources_take_entries_too), T(shards_use_bits_that_spread),
-		T(a_slash_64_is_one_source), T(names_bind_other_types), T(more_types_than_fit),
+		T(a_slash_64_is_one_source), T(customer_is_one_source), T(names_bind_other_types), T(more_types_than_fit),
 		T(order_of_alerts_does_not_matter), T(policies_refused), T(no_alerts_no_rule), T(a_victim_of_one_family),
 		T(hostile_names_stay_inside), T(rates_are_exact_or_none),
 	};
