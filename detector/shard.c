@@ -444,7 +444,8 @@ pair_get(struct shard *s, const struct shard_env *env, const struct ends *e, uin
 		s->count.unadmitted_flows++;
 		hash = pair_hash(asks ? 1 : e->client_hash, asks ? e->server_hash : 1, service);
 		slot = pair_peek(s, hash);
-		if (slot == NULL)
+		/* a place in the table is of no use without a record in this tick */
+		if (slot == NULL && s->pair_n < TICK_PAIRS + TICK_CROWDS)
 			slot = pair_enter(s, env, hash, weight(f), true);
 		if (slot == NULL)
 			return NULL;
