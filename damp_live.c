@@ -109,10 +109,15 @@ open_inputs(struct inputs *in, const struct config *c, struct collected *k)
 /* --- the run --------------------------------------------------------------------------------------------------- */
 
 static void
-say_watching(const struct config *c)
+say_watching(const struct config *c, const struct engine *e)
 {
+	struct engine_stats s;
+
 	if (c->quiet)
 		return;
+	engine_stats(e, &s);
+	complain("memory: %.0f MB at most, room for %llu hosts, %llu pairs of them, and %llu under suspicion", (double)s.memory_most / 1e6,
+	    (unsigned long long)s.hosts_most, (unsigned long long)s.pairs_most, (unsigned long long)s.watches_most);
 	if (c->interfaces_n > 0)
 		complain("watching %s%s", c->interface[0].name, c->interfaces_n > 1 ? " and others" : "");
 	if (c->queue != NULL)
@@ -131,7 +136,7 @@ watch(struct session *s, const struct config *c, struct source *source)
 	int err;
 
 	run_start(&r);
-	say_watching(c);
+	say_watching(c, s->engine);
 	run_reading(source);
 	err = pipeline_run(s->pipeline, source, &ev);
 	run_reading(NULL);

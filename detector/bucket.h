@@ -6,7 +6,7 @@
  * Entries are replaced, never taken out: a bucket fills from the front, and where it was never fuller than BUCKET_ROOMY nobody had
  * to go elsewhere.
  *
- * A tag is 16 bits of the key's hash, 0 standing for an empty place.  Only the top of a shard's hash is alike for all its keys.
+ * A tag is 15 bits of the key's hash and a one; 0 stands for an empty place.  Only the top of a shard's hash is alike for all its keys.
  */
 #ifndef DETECTOR_BUCKET_H
 #define DETECTOR_BUCKET_H
@@ -16,12 +16,12 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { WAYS = 16, BUCKET_ROOMY = 8 };
+enum { WAYS = 16, BUCKET_ROOMY = WAYS / 2 };
 
 static inline uint16_t
 bucket_tag(uint64_t hash)
 {
-	return (uint16_t)hash != 0 ? (uint16_t)hash : 1;
+	return (uint16_t)(hash | 1);
 }
 
 /* The two buckets of a key among n, as the index of their first places (Lemire 2019: a product instead of a remainder). */
@@ -37,28 +37,26 @@ bucket_second(uint64_t hash, uint32_t n)
 	return (size_t)((hash * UINT64_C(0xd6e8feb86659fd93) >> 32) * n >> 32) * WAYS;
 }
 
-/* Bit i: place i of the bucket holds this tag. */
-static inline uint32_t
-bucket_match(const uint16_t *bucket, uint16_t tag)
+/* Which of eight places hold this tag: bit 8 * i for place i. */
+static inline uint64_t
+bucket_match(const uint16_t *eight, uint16_t tag)
 {
 	typedef uint16_t lanes __attribute__((vector_size(16)));
+	typedef uint64_t words __attribute__((vector_size(16)));
 	typedef int8_t narrow __attribute__((vector_size(8)));
-	const lanes want = (lanes){0} + tag;
-	lanes a, b;
-	uint64_t lo, hi;
+	/* a product spreads the tag; from two bytes in memory, as gcc would do it, the processor cannot forward sixteen */
+	const uint64_t four = tag * UINT64_C(0x0001000100010001);
+	const words want = {four, four};
+	lanes a;
+	uint64_t bits;
 
-	memcpy(&a, bucket, sizeof(a));
-	memcpy(&b, bucket + 8, sizeof(b));
-	narrow x = __builtin_convertvector(a == want, narrow), y = __builtin_convertvector(b == want, narrow);
-	memcpy(&lo, &x, 8);
-	memcpy(&hi, &y, 8);
-	/* eight bytes of zeros or ones to eight bits */
-	lo = (lo & UINT64_C(0x8040201008040201)) * UINT64_C(0x0101010101010101) >> 56;
-	hi = (hi & UINT64_C(0x8040201008040201)) * UINT64_C(0x0101010101010101) >> 56;
-	return (uint32_t)(lo | hi << 8);
+	memcpy(&a, eight, sizeof(a));
+	narrow x = __builtin_convertvector(a == (lanes)want, narrow);
+	memcpy(&bits, &x, 8);
+	return bits & UINT64_C(0x0101010101010101);
 }
 
-/* Whether somebody whose first bucket this is may stand in the second one. */
+/* Its first eight places are taken: whoever is not among them may stand in the others, or in the second bucket. */
 static inline bool
 bucket_crowded(const uint16_t *bucket)
 {
@@ -68,9 +66,10 @@ bucket_crowded(const uint16_t *bucket)
 static inline unsigned int
 bucket_used(const uint16_t *bucket)
 {
-	uint32_t empty = bucket_match(bucket, 0);
+	unsigned int half = bucket_crowded(bucket) ? BUCKET_ROOMY : 0;
+	uint64_t empty = bucket_match(bucket + half, 0);
 
-	return empty != 0 ? (unsigned int)__builtin_ctz(empty) : WAYS;
+	return empty != 0 ? half + (unsigned int)__builtin_ctzll(empty) / 8 : WAYS;
 }
 
 /* A free place for a newcomer; false when both buckets are full. */

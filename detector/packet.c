@@ -441,68 +441,83 @@ prefetch_tags(struct shard *shards, const struct flow_key *k, enum shard_part pa
 		prefetch_bucket(shards[k->pair_shard].pair_tag, shards[k->pair_shard].pair_buckets, likely_pair(k));
 }
 
-/* By its tag alone; SIZE_MAX: surely not in the table. */
-static inline size_t
-likely_place(const uint16_t *tag, uint32_t buckets, uint64_t hash)
+/* By its tag alone; PLACE_NONE: surely not in the table. */
+static uint32_t
+likely_further(const uint16_t *tag, uint32_t buckets, uint64_t hash)
 {
-	size_t at = bucket_first(hash, buckets);
-	uint32_t m = bucket_match(&tag[at], bucket_tag(hash));
+	size_t second = bucket_second(hash, buckets);
+	const size_t at[3] = {bucket_first(hash, buckets) + BUCKET_ROOMY, second, second + BUCKET_ROOMY};
 
-	if (m == 0 && bucket_crowded(&tag[at])) {
-		at = bucket_second(hash, buckets);
-		m = bucket_match(&tag[at], bucket_tag(hash));
+	for (int i = 0; i < 3; i++) {
+		uint64_t m = bucket_match(&tag[at[i]], bucket_tag(hash));
+
+		if (m != 0)
+			return (uint32_t)at[i] + (unsigned int)__builtin_ctzll(m) / 8;
 	}
-	return m != 0 ? at + (unsigned int)__builtin_ctz(m) : SIZE_MAX;
+	return PLACE_NONE;
 }
 
-PREFETCHER
+static inline uint32_t
+likely_place(const uint16_t *tag, uint32_t buckets, uint64_t hash)
+{
+	size_t first = bucket_first(hash, buckets);
+	uint64_t m = bucket_match(&tag[first], bucket_tag(hash));
+
+	if (m != 0)
+		return (uint32_t)first + (unsigned int)__builtin_ctzll(m) / 8;
+	return bucket_crowded(&tag[first]) ? likely_further(tag, buckets, hash) : PLACE_NONE;
+}
+
+static inline __attribute__((always_inline)) uint32_t
 prefetch_host(struct shard *s, uint64_t hash)
 {
-	size_t at = likely_place(s->host_tag, s->host_buckets, hash);
+	uint32_t at = likely_place(s->host_tag, s->host_buckets, hash);
 
-	if (at != SIZE_MAX)
+	if (at != PLACE_NONE)
 		__builtin_prefetch(&s->host[at], 1);
 	else
 		countmin_prefetch(&s->seen, hash);
+	return at;
 }
 
-/* The tags have arrived: asks for the records behind them. */
-PREFETCHER
+/* The tags have arrived: asks for the records behind them, and tells where that of a host is likely to be. */
+static inline __attribute__((always_inline)) uint32_t
 prefetch_records(struct shard *shards, const struct flow_key *k, enum shard_part part)
 {
-	if (part == PART_SOURCE) {
-		prefetch_host(&shards[shard_of(k->src)], k->src);
-	} else if (part == PART_DESTINATION) {
-		prefetch_host(&shards[shard_of(k->dst)], k->dst);
-	} else if (part == PART_PAIR && k->service != SERVICE_NONE) {
+	if (part == PART_SOURCE)
+		return prefetch_host(&shards[shard_of(k->src)], k->src);
+	if (part == PART_DESTINATION)
+		return prefetch_host(&shards[shard_of(k->dst)], k->dst);
+	if (part == PART_PAIR && k->service != SERVICE_NONE) {
 		struct shard *s = &shards[k->pair_shard];
 		uint64_t hash = likely_pair(k);
-		size_t at = likely_place(s->pair_tag, s->pair_buckets, hash);
+		uint32_t at = likely_place(s->pair_tag, s->pair_buckets, hash);
 
-		if (at != SIZE_MAX)
+		if (at != PLACE_NONE)
 			__builtin_prefetch(&s->pair_slot[at], 1);
 		else
 			countmin_prefetch(&s->seen, hash);
 	}
+	return PLACE_NONE;
 }
 
 /* One flow at one place: its source's host, its destination's host, its pair, or the zone of its question. */
 static inline void
-client_work(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k)
+client_work(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k, uint32_t likely)
 {
-	host_count(s, env, k->dst, &f->dst, f, true);
+	host_count(s, env, k->dst, &f->dst, f, true, likely);
 	if (k->fails)
 		names_failed(s, env, f, k);
 }
 
 static inline void
 work_flow(struct shard *shards, const struct shard_env *env, const struct flow *f, const struct flow_key *k,
-    enum shard_part part)
+    enum shard_part part, uint32_t likely)
 {
 	if (part == PART_SOURCE)
-		host_count(&shards[shard_of(k->src)], env, k->src, &f->src, f, false);
+		host_count(&shards[shard_of(k->src)], env, k->src, &f->src, f, false, likely);
 	else if (part == PART_DESTINATION)
-		client_work(&shards[shard_of(k->dst)], env, f, k);
+		client_work(&shards[shard_of(k->dst)], env, f, k, likely);
 	else if (part == PART_NAME)
 		names_answer(&shards[shard_of(k->zone)], env, f, k);
 	else
@@ -518,6 +533,7 @@ shards_ingest(struct shard *shards, const struct shard_env *env, const struct fl
 		const struct flow_key *k = key + at;
 		size_t n = total - at < CHUNK ? total - at : CHUNK, names = 0;
 		uint8_t name[CHUNK]; /* the few with a question */
+		uint32_t likely[CHUNK][PART_PAIR + 1];
 
 		for (size_t i = 0; i < n; i++) {
 			name[names] = (uint8_t)i;
@@ -529,15 +545,15 @@ shards_ingest(struct shard *shards, const struct shard_env *env, const struct fl
 			prefetch_tags(shards, &k[name[i]], PART_NAME);
 		for (size_t i = 0; i < n; i++)
 			for (enum shard_part part = PART_SOURCE; part <= PART_PAIR; part++)
-				prefetch_records(shards, &k[i], part);
+				likely[i][part] = prefetch_records(shards, &k[i], part);
 		for (size_t i = 0; i < n; i++) {
-			work_flow(shards, env, &f[i], &k[i], PART_SOURCE);
-			work_flow(shards, env, &f[i], &k[i], PART_DESTINATION);
+			work_flow(shards, env, &f[i], &k[i], PART_SOURCE, likely[i][PART_SOURCE]);
+			work_flow(shards, env, &f[i], &k[i], PART_DESTINATION, likely[i][PART_DESTINATION]);
 			if (needs_pair(&f[i], &k[i]))
-				work_flow(shards, env, &f[i], &k[i], PART_PAIR);
+				work_flow(shards, env, &f[i], &k[i], PART_PAIR, PLACE_NONE);
 		}
 		for (size_t i = 0; i < names; i++)
-			work_flow(shards, env, &f[name[i]], &k[name[i]], PART_NAME);
+			work_flow(shards, env, &f[name[i]], &k[name[i]], PART_NAME, PLACE_NONE);
 	}
 }
 
@@ -576,15 +592,16 @@ shards_work(struct shard *shards, const struct shard_env *env, const struct flow
 	while (items->next < items->n && items->item[items->next] >> 2 < to) {
 		const uint16_t *item = &items->item[items->next];
 		size_t n = items->n - items->next < CHUNK ? items->n - items->next : CHUNK;
+		uint32_t likely[CHUNK];
 
 		while (item[n - 1] >> 2 >= to)
 			n--;
 		for (size_t i = 0; i < n; i++)
 			prefetch_tags(shards, &k[item[i] >> 2], item[i] & 3);
 		for (size_t i = 0; i < n; i++)
-			prefetch_records(shards, &k[item[i] >> 2], item[i] & 3);
+			likely[i] = prefetch_records(shards, &k[item[i] >> 2], item[i] & 3);
 		for (size_t i = 0; i < n; i++)
-			work_flow(shards, env, &f[item[i] >> 2], &k[item[i] >> 2], item[i] & 3);
+			work_flow(shards, env, &f[item[i] >> 2], &k[item[i] >> 2], item[i] & 3, likely[i]);
 		items->next += (uint32_t)n;
 	}
 }

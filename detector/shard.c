@@ -181,6 +181,18 @@ place_of(const struct shard_env *env, const struct addr *a)
 
 /* --- hosts ------------------------------------------------------------------------------------ */
 
+struct host *
+host_further(const struct shard *s, uint64_t hash, const struct addr *a)
+{
+	size_t first = bucket_first(hash, s->host_buckets), second = bucket_second(hash, s->host_buckets);
+	uint16_t tag = bucket_tag(hash);
+	struct host *h = host_among(s, first + BUCKET_ROOMY, tag, a);
+
+	if (h == NULL)
+		h = host_among(s, second, tag, a);
+	return h == NULL ? host_among(s, second + BUCKET_ROOMY, tag, a) : h;
+}
+
 static void
 host_leaves(struct shard *s, const struct host *h)
 {
@@ -269,7 +281,8 @@ host_moves(struct shard *s, const struct shard_env *env, uint64_t hash)
 	return NULL;
 }
 
-static struct host *
+/* Rare: kept out of the way of those who are known. */
+__attribute__((noinline)) static struct host *
 host_enter(struct shard *s, const struct shard_env *env, uint64_t hash, const struct addr *a, const struct flow *f)
 {
 	struct host *h = NULL;
@@ -305,9 +318,9 @@ host_enter(struct shard *s, const struct shard_env *env, uint64_t hash, const st
 
 void
 host_count(struct shard *s, const struct shard_env *env, uint64_t hash, const struct addr *a, const struct flow *f,
-    bool receives)
+    bool receives, uint32_t likely)
 {
-	struct host *h = host_peek(s, hash, a);
+	struct host *h = likely != PLACE_NONE && addr_equal(&s->host[likely].addr, a) ? &s->host[likely] : host_peek(s, hash, a);
 
 	if (!receives) { /* each flow once, whether or not its hosts are kept */
 		s->sums.bytes += f->bytes;
@@ -349,6 +362,17 @@ shard_find_host(const struct shard *shards, const struct shard_env *env, const s
 }
 
 /* --- pairs ------------------------------------------------------------------------------------ */
+
+struct pair_slot *
+pair_further(const struct shard *s, uint64_t hash)
+{
+	size_t first = bucket_first(hash, s->pair_buckets), second = bucket_second(hash, s->pair_buckets);
+	struct pair_slot *p = pair_among(s, first + BUCKET_ROOMY, hash);
+
+	if (p == NULL)
+		p = pair_among(s, second, hash);
+	return p == NULL ? pair_among(s, second + BUCKET_ROOMY, hash) : p;
+}
 
 static struct pair_slot *
 coldest_pair(const struct shard *s, uint64_t hash, uint32_t tick, bool heavy)
@@ -462,7 +486,8 @@ pair_get(struct shard *s, const struct shard_env *env, const struct ends *e, uin
 		s->count.unadmitted_flows++;
 		hash = pair_hash(asks ? 1 : e->client_hash, asks ? e->server_hash : 1, service);
 		slot = pair_peek(s, hash);
-		if (slot == NULL)
+		/* a place in the table is of no use without a record in this tick */
+		if (slot == NULL && s->pair_n < TICK_PAIRS + TICK_CROWDS)
 			slot = pair_enter(s, env, hash, weight(f), true);
 		if (slot == NULL)
 			return NULL;

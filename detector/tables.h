@@ -21,10 +21,10 @@ shard_of(uint64_t hash)
 }
 
 static inline struct host *
-host_in(const struct shard *s, size_t bucket, uint16_t tag, const struct addr *a)
+host_among(const struct shard *s, size_t at, uint16_t tag, const struct addr *a)
 {
-	for (uint32_t m = bucket_match(&s->host_tag[bucket], tag); m != 0; m &= m - 1) {
-		struct host *h = &s->host[bucket + (unsigned int)__builtin_ctz(m)];
+	for (uint64_t m = bucket_match(&s->host_tag[at], tag); m != 0; m &= m - 1) {
+		struct host *h = &s->host[at + (unsigned int)__builtin_ctzll(m) / 8];
 
 		if (addr_equal(&h->addr, a))
 			return h;
@@ -32,15 +32,16 @@ host_in(const struct shard *s, size_t bucket, uint16_t tag, const struct addr *a
 	return NULL;
 }
 
+/* Behind the first eight places. */
+struct host *host_further(const struct shard *s, uint64_t hash, const struct addr *a);
+
 static inline struct host *
 host_peek(const struct shard *s, uint64_t hash, const struct addr *a)
 {
-	size_t bucket = bucket_first(hash, s->host_buckets);
-	struct host *h = host_in(s, bucket, bucket_tag(hash), a);
+	size_t first = bucket_first(hash, s->host_buckets);
+	struct host *h = host_among(s, first, bucket_tag(hash), a);
 
-	if (h == NULL && bucket_crowded(&s->host_tag[bucket]))
-		h = host_in(s, bucket_second(hash, s->host_buckets), bucket_tag(hash), a);
-	return h;
+	return h == NULL && bucket_crowded(&s->host_tag[first]) ? host_further(s, hash, a) : h;
 }
 
 static inline uint64_t
@@ -52,7 +53,7 @@ pair_hash(uint64_t client, uint64_t server, uint8_t service)
 }
 
 /* More of a pair's hash, kept in its slot: with the tag 29 bits, so that a stranger is taken for one of those in its two buckets once
- * in fifteen million times. */
+ * in sixteen million times. */
 static inline uint16_t
 pair_more(uint64_t hash)
 {
@@ -60,10 +61,10 @@ pair_more(uint64_t hash)
 }
 
 static inline struct pair_slot *
-pair_in(const struct shard *s, size_t bucket, uint64_t hash)
+pair_among(const struct shard *s, size_t at, uint64_t hash)
 {
-	for (uint32_t m = bucket_match(&s->pair_tag[bucket], bucket_tag(hash)); m != 0; m &= m - 1) {
-		struct pair_slot *p = &s->pair_slot[bucket + (unsigned int)__builtin_ctz(m)];
+	for (uint64_t m = bucket_match(&s->pair_tag[at], bucket_tag(hash)); m != 0; m &= m - 1) {
+		struct pair_slot *p = &s->pair_slot[at + (unsigned int)__builtin_ctzll(m) / 8];
 
 		if (p->more == pair_more(hash))
 			return p;
@@ -71,15 +72,15 @@ pair_in(const struct shard *s, size_t bucket, uint64_t hash)
 	return NULL;
 }
 
+struct pair_slot *pair_further(const struct shard *s, uint64_t hash);
+
 static inline struct pair_slot *
 pair_peek(const struct shard *s, uint64_t hash)
 {
-	size_t bucket = bucket_first(hash, s->pair_buckets);
-	struct pair_slot *p = pair_in(s, bucket, hash);
+	size_t first = bucket_first(hash, s->pair_buckets);
+	struct pair_slot *p = pair_among(s, first, hash);
 
-	if (p == NULL && bucket_crowded(&s->pair_tag[bucket]))
-		p = pair_in(s, bucket_second(hash, s->pair_buckets), hash);
-	return p;
+	return p == NULL && bucket_crowded(&s->pair_tag[first]) ? pair_further(s, hash) : p;
 }
 
 static inline uint32_t
@@ -99,9 +100,11 @@ ends_of(const struct flow *f, const struct flow_key *k, bool asks)
 	return asks ? (struct ends){k->src, k->dst, &f->src, &f->dst} : (struct ends){k->dst, k->src, &f->dst, &f->src};
 }
 
-/* Counts a flow at one of its ends; enters the host if it may. */
+/* Counts a flow at one of its ends; enters the host if it may.  `likely` is where its tag was found when its record was asked
+ * for, or PLACE_NONE: mostly it stands there still. */
+enum { PLACE_NONE = INT32_MAX };
 void host_count(struct shard *s, const struct shard_env *env, uint64_t hash, const struct addr *a, const struct flow *f,
-    bool receives);
+    bool receives, uint32_t likely);
 /* The record of this tick for the pair of a flow; when the table is full of livelier ones, that of the
  * crowd at the end that is being asked or hit: its sums stay exact.  NULL: not even that. */
 struct pair *pair_get(struct shard *s, const struct shard_env *env, const struct ends *e, uint8_t service, bool asks,

@@ -20,7 +20,7 @@ scenarios=(
 	"infected hosts=5 hosts6=2 stagger=3"
 	"infected hosts=3 qtype=TXT arrival=poisson edns=1232"
 	"infected hosts=2 qtype=A" "infected qtype=RRSIG answer=1700 v6=yes" "infected qtype=DNSKEY answer=2400"
-	"reflection" "reflection two_sided=yes" "amp vector=ntp" "amp vector=memcached" "spoofed" "spoofed name=isc.org"
+	"reflection" "reflection two_sided=yes" "amp vector=ntp" "amp vector=memcached" "spoofed" "spoofed name=isc.org" "active" "spoofed name=isc.org answer=1400 net=10.0.0.0/8 net6=2001:db8::/40"
 	"town subs=3000 sessions=400" "subdomain" "subdomain answers=no retries=2" "fragflood" "fragflood headless=no" "bulk" "benign + infected hosts=3 + reflection rate=20"
 )
 
