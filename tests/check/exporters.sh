@@ -60,11 +60,11 @@ verdict() {
 		else not_ok "$1: other hosts ($mode)" "$(diff "$3" "$1.$mode.$2")"; fi
 	done
 }
-# healthy NAME: and find nothing wrong with their exporter
+# healthy NAME: and find nothing wrong with their exporter but its clock: what it reads is of another day
 healthy() {
-	local mode
+	local mode clock=' 0 of [0-9]* records lost .* 0 sets without a template, 0 records with impossible times, 0 datagrams damaged'
 	for mode in bare known; do
-		[ ! -s "$1.$mode.health" ] || not_ok "$1: no fault of the exporter ($mode)" "$(cat "$1.$mode.health")"
+		! grep -qv -e "$clock" "$1.$mode.health" || not_ok "$1: no fault of the exporter ($mode)" "$(cat "$1.$mode.health")"
 		[ "$(cat "$1.$mode.faults")" = "0 0 0 0" ] || not_ok "$1: lost, corrupt, misordered, reset ($mode)" "$(cat "$1.$mode.faults")"
 	done
 }

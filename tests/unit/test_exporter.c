@@ -378,6 +378,40 @@ test_names(void **state)
 	assert_string_equal(export_version_name(77), "?");
 }
 
+/* What is told: losses in records, also where datagrams are numbered, and a clock that is off while records come by it. */
+static void
+test_news(void **state)
+{
+	static const struct { uint16_t version; uint64_t lost; } cases[] = {{EXPORT_V9, 500}, {EXPORT_SFLOW, 500}, {EXPORT_IPFIX, 20}, {EXPORT_V5, 20}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct exporters *e = exporters_new(&(struct exporters_setup){.max = 10, .seed = 7});
+		const struct exporter_key k = {.version = cases[i].version};
+		struct exporter *x = exporters_get(e, &k);
+		struct exporter_news news;
+
+		x->count[EXPORTER_DATAGRAMS] = 40;
+		x->count[EXPORTER_RECORDS] = 1000;
+		assert_int_equal(exporters_news(e, &news, 1), 0);
+		x->count[EXPORTER_LOST] = 20;
+		assert_int_equal(exporters_news(e, &news, 1), 1);
+		assert_int_equal(news.lost, cases[i].lost);
+		assert_int_equal(news.records, 1000);
+		assert_int_equal(exporters_news(e, &news, 1), 0);
+		x->clock_offset_ns = -EXPORTER_CLOCK_STEP_NS;
+		assert_int_equal(exporters_news(e, &news, 1), 0); /* no records came since */
+		x->count[EXPORTER_RECORDS] += 5;
+		assert_int_equal(exporters_news(e, &news, 1), 1);
+		assert_int_equal(news.records, 5);
+		assert_true(news.clock_offset_ns == -EXPORTER_CLOCK_STEP_NS);
+		x->clock_offset_ns = EXPORTER_CLOCK_AGREES_NS;
+		x->count[EXPORTER_RECORDS] += 5;
+		assert_int_equal(exporters_news(e, &news, 1), 0);
+		exporters_free(e);
+	}
+}
+
 int
 main(void)
 {
@@ -395,6 +429,7 @@ main(void)
 		cmocka_unit_test(test_times_header_wrong),
 		cmocka_unit_test(test_times_extreme),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_news),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
