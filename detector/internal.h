@@ -5,6 +5,7 @@
 #include "base/prefixmap.h"
 #include "detector/areas.h"
 #include "detector/baseline.h"
+#include "detector/copies.h"
 #include "detector/cover.h"
 #include "detector/engine.h"
 #include "detector/ledger.h"
@@ -53,6 +54,7 @@ struct engine {
 	struct area_facts *facts;   /* one for each place in the pool of areas */
 	struct link_load *link_load;
 	struct book book;
+	struct copies copies;
 	struct detect_settings settings;
 	struct engine_group *group; /* members are not kept: places know them */
 	size_t groups_n;

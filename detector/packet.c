@@ -440,6 +440,8 @@ static inline void
 work_flow(struct shard *shards, const struct shard_env *env, const struct flow *f, const struct flow_key *k,
     enum shard_part part)
 {
+	if ((f->flags & FLOW_COPY) != 0)
+		return;
 	if (part == PART_SOURCE)
 		host_count(&shards[shard_of(k->src)], env, k->src, &f->src, f, false);
 	else if (part == PART_DESTINATION)
