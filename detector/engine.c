@@ -354,6 +354,7 @@ jump_to(struct engine *e, int64_t second)
 	for (size_t i = 0; i <= e->links_n && e->cover[i] != NULL; i++)
 		cover_restart(e->cover[i]);
 	e->env.tick += LIVE_TICKS;
+	e->env.began = e->env.tick;
 	set_second(e, second);
 	e->stats.jumps++;
 	e->strange_n = 0;
@@ -442,6 +443,7 @@ engine_begin(struct engine *e, const struct flow *f, size_t n)
 	if (!e->started) {
 		e->started = true;
 		e->stats.first_ns = e->stats.last_ns = t;
+		e->env.began = e->env.tick;
 		set_second(e, time_seconds(t));
 	}
 	if (e->stats.first_ns == 0) {

@@ -196,7 +196,7 @@ dns_query(struct shard *s, const struct shard_env *env, const struct flow *f, co
 	s->sums.dns_queries += f->packets;
 	if ((f->flags & FLOW_RECORD) != 0)
 		s->sums.record_queries += f->packets;
-	if (f->dns != NULL) {
+	if (f->dns != NULL && !f->dns->response) {
 		if (f->dns->qtype == DNS_ANY) {
 			s->sums.any_queries += f->packets;
 			if (p != NULL)
@@ -209,7 +209,7 @@ dns_query(struct shard *s, const struct shard_env *env, const struct flow *f, co
 	p->queries += (uint32_t)f->packets;
 	p->query_bytes += f->bytes;
 	s->pair_slot[p->slot].last_query = env->tick + 1;
-	if (f->dns == NULL || p->crowd != CROWD_NONE || f->sampling > 1)
+	if (f->dns == NULL || f->dns->response || p->crowd != CROWD_NONE || f->sampling > 1)
 		return;
 	const uint64_t open = mix(pair_hash(k->src, k->dst, SERVICE_DNS), f->dns->id);
 
@@ -221,11 +221,26 @@ dns_query(struct shard *s, const struct shard_env *env, const struct flow *f, co
 	}
 }
 
+/* What comes from port 53 as a message, or NULL. */
+static const struct dns_view *
+answer_view(const struct flow *f)
+{
+	return f->dns != NULL && f->dns->response && !f->dns->malformed ? f->dns : NULL;
+}
+
+/* A tunnel on port 53 that is no DNS at all: what a conversation carries is no answer to anything.  (What nobody
+ * asked for is judged by its size, whatever it is.) */
+static bool
+no_answer(const struct shard *s, const struct shard_env *env, const struct flow *f, const struct pair *p)
+{
+	return answer_view(f) == NULL && (f->flags & (FLOW_CUT | FLOW_RECORD)) == 0 && asked_lately(s, env, p);
+}
+
 static void
 large_answer(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k,
     struct pair *p)
 {
-	const struct dns_view *v = f->dns;
+	const struct dns_view *v = answer_view(f);
 	uint64_t name = v != NULL ? name_hash(v, env->seed) : 0;
 	uint32_t asked = 0, ttl = TTL_UNKNOWN, n = (uint32_t)f->packets;
 
@@ -289,14 +304,28 @@ dns_answer(struct shard *s, const struct shard_env *env, const struct flow *f, c
 	p->answers += (uint32_t)f->packets;
 	p->answer_packets += (uint32_t)f->packets;
 	p->answer_bytes += f->bytes;
-	if (f->dns != NULL && f->dns->recursion_available && f->dns->recursion_desired && !f->dns->authoritative &&
+	if (f->dns != NULL && f->dns->response && f->dns->recursion_available && f->dns->recursion_desired && !f->dns->authoritative &&
 	    f->dns->rcode == DNS_NOERROR && f->dns->answers > 0)
 		p->recursed += (uint32_t)f->packets;
-	if (size >= env->large_answer)
+	if (size >= env->large_answer && !no_answer(s, env, f, p))
 		large_answer(s, env, f, k, p);
 }
 
 /* --- other services and fragments --------------------------------------------------------------- */
+
+/* Ports from 1024 on are drawn by clients and address translators, too: an upload from such a port looks like a reflector's
+ * answers.  Who spoke first tells; of what was under way when the recording began, the other end's port does. */
+static void
+who_spoke(struct shard *s, const struct shard_env *env, const struct flow *f, uint8_t service, struct pair *p)
+{
+	struct pair_slot *slot = &s->pair_slot[p->slot];
+	bool first = p->fresh && p->crowd == CROWD_NONE && slot->last_query == 0 && p->answers == 0;
+
+	if (first && service_info(service)->port >= SERVICE_PORTS_DRAWN && (env->tick - env->began >= 2 || f->dport < SERVICE_PORTS_DRAWN) &&
+	    (f->flags & FLOW_RECORD) == 0 && f->sampling <= 1)
+		slot->spoke = true;
+	p->spoke = slot->spoke;
+}
 
 static void
 other_service(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k)
@@ -317,6 +346,7 @@ other_service(struct shard *s, const struct shard_env *env, const struct flow *f
 
 		if (p == NULL)
 			return;
+		who_spoke(s, env, f, k->service, p);
 		p->answers += (uint32_t)f->packets;
 		p->answer_packets += (uint32_t)f->packets;
 		p->answer_bytes += f->bytes;

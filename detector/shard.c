@@ -123,7 +123,8 @@ classify(const struct shard_env *env, const struct flow *f, struct flow_key *k)
 		return;
 	if (s == SERVICE_DNS || d == SERVICE_DNS) {
 		k->service = SERVICE_DNS;
-		if (f->dns != NULL)
+		/* between two servers the message says it; else the port does: a tunnel on port 53 is no DNS, whatever its bits say */
+		if (s == d && f->dns != NULL)
 			k->dir = f->dns->response ? FLOW_ANSWERS : FLOW_ASKS;
 		else
 			k->dir = s == SERVICE_DNS ? FLOW_ANSWERS : FLOW_ASKS;
@@ -144,7 +145,7 @@ flow_keys(const struct shard_env *env, const struct flow *f, size_t n, struct fl
 		classify(env, &f[i], &k[i]);
 		k[i].fails = false;
 		k[i].zone = 0;
-		if (k[i].service == SERVICE_DNS && k[i].dir == FLOW_ANSWERS && f[i].dns != NULL)
+		if (k[i].service == SERVICE_DNS && k[i].dir == FLOW_ANSWERS && f[i].dns != NULL && f[i].dns->response)
 			names_key(&f[i], env->seed, &k[i]);
 	}
 }
@@ -313,7 +314,7 @@ pair_enter(struct shard *s, const struct shard_env *env, uint64_t hash, uint32_t
 	}
 	tag[way] = hash;
 	p = &s->pair_slot[(size_t)(tag - s->pair_tag) + (size_t)way];
-	*p = (struct pair_slot){0, 0, 0};
+	*p = (struct pair_slot){0};
 	return p;
 }
 
@@ -334,7 +335,7 @@ pair_now(struct shard *s, const struct shard_env *env, struct pair_slot *slot, c
 	*p = (struct pair){.client = *client, .server = *server, .slot = (uint32_t)(slot - s->pair_slot),
 		.service = service, .crowd = (uint8_t)crowd, .fresh = slot->tick == 0};
 	slot->tick = env->tick;
-	slot->now = s->pair_n++;
+	slot->now = s->pair_n++ & 0x7fffffff;
 	/* sixteen of these lists grow in turns, which no hardware foresees */
 	__builtin_prefetch(&s->pair[s->pair_n + 1], 1);
 	__builtin_prefetch((const char *)&s->pair[s->pair_n + 1] + 64, 1);

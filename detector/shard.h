@@ -52,7 +52,8 @@ struct host {
 struct pair_slot {
 	uint32_t tick;       /* last seen */
 	uint32_t last_query; /* tick of the last query + 1; 0: none seen */
-	uint32_t now;        /* its record in pair[], if `tick` is the current one */
+	uint32_t now : 31;   /* its record in pair[], if `tick` is the current one */
+	uint32_t spoke : 1;  /* see struct pair */
 };
 
 enum pair_crowd { CROWD_NONE, CROWD_OF_CLIENTS, CROWD_OF_SERVERS };
@@ -65,6 +66,7 @@ struct pair {
 	uint32_t name;               /* slot + 1 of the question of its latest large answer in this tick */
 	uint8_t service;
 	bool fresh;                  /* the pair entered the table in this tick */
+	bool spoke;                  /* the end with the service's port spoke first, of a port that clients draw as well */
 	bool owned;                  /* fragments of records, found to belong to this service */
 	bool whole;                  /* fragments of records, the first ones among them: see flow_whole_fragments */
 	bool counted;                /* records or samples: answers are matched by number, not one by one */
@@ -155,6 +157,7 @@ struct shard {
 struct shard_env {
 	uint64_t seed;
 	uint32_t tick;          /* the current one, from 1 */
+	uint32_t began;         /* tick in which this recording began */
 	int64_t begin_ns;       /* its event time */
 	uint32_t large_answer;  /* bytes of a DNS message */
 	const struct prefixmap *places_map;

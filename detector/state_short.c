@@ -131,6 +131,13 @@ load_names(struct shard *s, uint32_t tick, struct cursor *c)
 	s->log_next = s->log_n % QUERY_LOG;
 }
 
+/* What came before its first fragment is known for this tick alone. */
+static bool
+head_known(const struct fragment_entry *f)
+{
+	return f->value != 0 && f->value <= UINT16_MAX;
+}
+
 static void
 save_pairs(const struct shard *s, struct buf *out)
 {
@@ -145,16 +152,16 @@ save_pairs(const struct shard *s, struct buf *out)
 		pack_u(out, i);
 		pack_fixed(out, s->pair_tag[i]);
 		pack_u(out, s->pair_slot[i].tick);
-		pack_u(out, s->pair_slot[i].last_query);
+		pack_u(out, (uint64_t)s->pair_slot[i].last_query << 1 | s->pair_slot[i].spoke);
 	}
 	n = 0;
 	for (uint32_t i = 0; i < s->fragments.sets * 4; i++)
-		n += s->fragments.e[i].value != 0;
+		n += head_known(&s->fragments.e[i]);
 	pack_u(out, n);
 	for (uint32_t i = 0; i < s->fragments.sets * 4; i++) {
 		const struct fragment_entry *f = &s->fragments.e[i];
 
-		if (f->value == 0)
+		if (!head_known(f))
 			continue;
 		pack_u(out, i);
 		pack_u(out, f->value);
@@ -175,7 +182,10 @@ load_pairs(struct shard *s, uint32_t tick, struct cursor *c)
 		s->pair_tag[k] = cursor_u64(c);
 		/* this tick has no records yet */
 		s->pair_slot[k] = (struct pair_slot){.tick = (uint32_t)unpack_max(c, tick - 1)};
-		s->pair_slot[k].last_query = (uint32_t)unpack_max(c, tick);
+		uint64_t last = unpack_max(c, (uint64_t)tick << 1 | 1);
+
+		s->pair_slot[k].last_query = (uint32_t)(last >> 1);
+		s->pair_slot[k].spoke = last & 1;
 	}
 	s->count.pairs = n;
 	n = unpack_max(c, s->fragments.sets * 4);
