@@ -10,7 +10,6 @@ map_address, which tells the new one of any old one.  No randomness but a seeded
 import bz2
 import gzip
 import ipaddress
-import lzma
 import os
 import random
 import struct
@@ -291,7 +290,6 @@ CHANGES = {
     "pcapng": pcapng,
     "gzip": lambda p: gzip.compress(pcap(p), 1),
     "bzip2": lambda p: bz2.compress(pcap(p), 1),
-    "xz": lambda p: lzma.compress(pcap(p), preset=0),
     "zstd": lambda p: subprocess.run(["zstd", "-q", "-1"], input=pcap(p), stdout=subprocess.PIPE, check=True).stdout,
     "ending": ending,
     "hole": hole,
@@ -307,7 +305,8 @@ CHANGES = {
     "slower": lambda p: pcap(speed(0.5)(p)), "faster": lambda p: pcap(speed(2)(p)),
     "answers": lambda p: pcap(only(True)(p)), "queries": lambda p: pcap(only(False)(p)),
     "other_prefix": lambda p: pcap(addresses("other_prefix")(p)), "all_v6": lambda p: pcap(addresses("all_v6")(p)),
-    "first_half": lambda p: pcap(p[:len(p) // 2]), "last_half": lambda p: pcap(p[len(p) // 2:]),
+    "first_half": lambda p: pcap([x for x in p if x[0] < (p[0][0] + p[-1][0]) // 2]),
+    "last_half": lambda p: pcap([x for x in p if x[0] >= (p[0][0] + p[-1][0]) // 2]),
     "parts": lambda p: [pcap(p[i * len(p) // 3:(i + 1) * len(p) // 3]) for i in range(3)],
 }
 CHANGES.update(LINKS)
