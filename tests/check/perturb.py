@@ -242,6 +242,11 @@ def hop(packets):
     return [(t, ip, wire) for t, _, ip, wire in sorted(both, key=lambda x: x[:2])]
 
 
+def middle(packets):
+    """Of a capture of 30 s, some of whose sessions last longer."""
+    return packets[0][0] + 15 * NS
+
+
 def lose(share):
     def work(packets):
         rng = random.Random(2)
@@ -305,8 +310,8 @@ CHANGES = {
     "slower": lambda p: pcap(speed(0.5)(p)), "faster": lambda p: pcap(speed(2)(p)),
     "answers": lambda p: pcap(only(True)(p)), "queries": lambda p: pcap(only(False)(p)),
     "other_prefix": lambda p: pcap(addresses("other_prefix")(p)), "all_v6": lambda p: pcap(addresses("all_v6")(p)),
-    "first_half": lambda p: pcap([x for x in p if x[0] < (p[0][0] + p[-1][0]) // 2]),
-    "last_half": lambda p: pcap([x for x in p if x[0] >= (p[0][0] + p[-1][0]) // 2]),
+    "first_half": lambda p: pcap([x for x in p if x[0] < middle(p)]),
+    "last_half": lambda p: pcap([x for x in p if x[0] >= middle(p)]),
     "parts": lambda p: [pcap(p[i * len(p) // 3:(i + 1) * len(p) // 3]) for i in range(3)],
 }
 CHANGES.update(LINKS)
