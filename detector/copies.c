@@ -7,7 +7,7 @@
 int
 copies_init(struct copies *c)
 {
-	*c = (struct copies){0};
+	*c = (struct copies){.first = COPIES_FIRST};
 	c->row = calloc(COPIES_ROWS, sizeof(*c->row));
 	return c->row != NULL ? 0 : ERR_NOMEM;
 }
@@ -33,8 +33,9 @@ copies_seen(struct copies *c, uint64_t hash, int64_t t_ns)
 {
 	struct copy_row *r = &c->row[hash & (COPIES_ROWS - 1)];
 	uint32_t tag = (uint32_t)(hash >> 32), t = (uint32_t)((uint64_t)t_ns / 1000);
-	bool look = (hash >> 29 & 7) == 0, copy;
+	bool look = c->first > 0 || (hash >> 29 & 7) == 0, copy;
 
+	c->first -= c->first > 0;
 	if (!look && !c->mirrored)
 		return false;
 	if (r->times == 0 || r->tag != tag || !same_moment(t, r->time_us))

@@ -8,7 +8,8 @@
  * Some senders make such packets themselves: floods whose every packet is the same, or answers over IPv6, which has no
  * identification.  Two things keep those apart.  They go on and on, so the fifth of a row is no copy, nor are those
  * that follow it.  And a mirror copies packets of all sorts: only where a share of all, COPIES_SHARE, is copies are
- * any left out.  To know that costs nothing to speak of: without copies one packet in eight, chosen by its hash, is looked at.
+ * any left out.  To know that costs little: behind the first COPIES_FIRST packets, and without copies, one in eight is looked at,
+ * chosen by its hash.
  *
  * One table of 16,384 rows of 12 bytes, read and written in the order of the input by one thread.  When more packets than
  * that come within the gap, some copies are missed.
@@ -23,7 +24,8 @@ enum {
 	COPIES_GAP_US = 20000, /* a packet waits no longer in a router; a stub that heard nothing asks again after seconds */
 	COPIES_MOST = 4,       /* of one packet: mirrored both ways, at two hops */
 	COPIES_ROWS = 1 << 14,
-	COPIES_LOOK = 64,      /* packets of which the share is taken */
+	COPIES_FIRST = 4096,
+	COPIES_LOOK = 32,      /* packets of which the share is taken */
 	COPIES_SHARE = 10,     /* one in so many */
 };
 
@@ -36,6 +38,7 @@ struct copy_row {
 struct copies {
 	struct copy_row *row;
 	uint32_t looked, found;
+	uint32_t first;  /* of COPIES_FIRST, still to come */
 	bool mirrored;   /* many are copies: they are left out */
 };
 
