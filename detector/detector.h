@@ -53,7 +53,7 @@ struct subdomain_settings {
 	double names, distinct_share, failing_share, over_usual;
 };
 struct tunnel_settings {
-	double hour_bytes, dense_bytes, dense_share, dense_payload, day_bytes, day_hours, new_share, name_length, rare_share, long_names, hex_bits, address_factor, short_factor, digest_factor, clients;
+	double hour_bytes, dense_bytes, dense_share, dense_payload, day_bytes, day_hours, new_share, name_length, rare_share, long_names, hex_bits, address_factor, short_factor, digest_factor, clients, foreign_share;
 };
 struct open_resolver_settings {
 	double strangers, answers;

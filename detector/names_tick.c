@@ -98,7 +98,7 @@ static void
 take_carrier(struct engine *e, const struct carrier *c)
 {
 	struct carried sums = carrier_sums(c, e->env.tick);
-	uint32_t times = c->rare * 2 >= c->fresh ? 1 : CARRIED_ADDRESSES;
+	uint32_t times = c->rare * 2 >= c->fresh || carrier_foreign(c) >= 0.5 * e->settings.tunnel.foreign_share ? 1 : CARRIED_ADDRESSES;
 	struct place place = place_of(&e->env, &c->client);
 	struct watch *w;
 
@@ -121,6 +121,7 @@ take_carrier(struct engine *e, const struct carrier *c)
 	w->names = (struct names_figures){.tick = e->env.tick, .hour = sums.hour, .day = sums.day, .hours = sums.hours,
 		.answers = c->answers, .fresh = c->fresh, .rare = c->rare, .payload = c->payload, .labels = c->labels,
 		.clients = c->clients, .all = c->all, .bytes = c->bytes, .entropy = carrier_entropy(c),
+		.foreign = carrier_foreign(c),
 		.reputation = c->zone.len > 0 && names_is_reputation(c->zone.wire, c->zone.len)};
 	w->report_s = sums.hours > 3 ? SLOW_QUIET_S : QUIET_S;
 }

@@ -57,6 +57,7 @@ struct names_figures {
 	uint32_t usual;                                  /* new failing names a minute */
 	uint64_t all, bytes;                             /* answers and carried bytes, all the time */
 	double entropy;                                  /* bits a character */
+	double foreign;                                  /* share of characters that no host's name has */
 	bool reputation;                                 /* block lists and the like */
 };
 

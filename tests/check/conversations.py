@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Conversations that look like reflection by their ports, and reflection with few reflectors.
+"""Conversations that look like reflection by their ports; few reflectors, and names of bytes.
 
 usage: conversations.py DAMP
 Ordinary: calls, video, uploads, tunnels, multicast, a campus.  All of it is in one capture, seen whole and by
@@ -113,10 +113,17 @@ def ntp_abused(c):
             c.udp(t + 0.001 + k * 1e-4, FAR % 9, FAR % 77, 123, 80, bytes(440))
 
 
+def tunnel_of_bytes(c):
+    """iodine asking for addresses: names of bytes that no host's name has"""
+    for n, t in enumerate(c.steady(2, STOP, 30)):
+        label = "".join(chr(c.rng.randrange(0xc0, 0xff)) for _ in range(28))
+        c.ask(t, ME % 77, "10.53.0.53", "%s.%s.t.example" % (label, label[::-1]), 1, 200, 0)
+
+
 DNS, UDP = "dns-amplification-victim", "udp-amplification-victim"
 ATTACKS = ((dns_one_reflector, DNS, ME % 77), (dns_four_reflectors, DNS, ME % 77), (ntp_one_reflector, UDP, ME % 77),
            (cldap_one_reflector, UDP, ME % 77), (memcached_one_reflector, UDP, ME % 77),
-           (ntp_abused, "udp-amplification-reflector", FAR % 9))
+           (tunnel_of_bytes, "dns-tunnel", ME % 77), (ntp_abused, "udp-amplification-reflector", FAR % 9))
 
 
 def opened(damp, path, options):
@@ -156,7 +163,7 @@ def main():
         for scene, kind, host in ATTACKS:
             c = Capture(7)
             scene(c)
-            c.write(path, 200)
+            c.write(path, 400)
             told(scene.__name__, [x[:2] for x in opened(damp, path, [])], [(kind, host)])
 
 
