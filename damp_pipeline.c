@@ -155,10 +155,18 @@ begin_input(struct pipeline *p, const struct block *b)
 
 /* --- one thread --------------------------------------------------------------------------------------- */
 
+static void
+mark_copies(struct pipeline *p, struct slice *s)
+{
+	if (s->block->n > 0)
+		engine_copies(p->engine, s->batch.flow, s->key, s->n);
+}
+
 /* All shards, flow by flow in order. */
 static void
 ingest_slice(struct pipeline *p, struct slice *s)
 {
+	mark_copies(p, s);
 	for (size_t i = 0; i < s->n;) {
 		struct engine_run run = engine_begin(p->engine, s->flow + i, s->n - i);
 
@@ -415,6 +423,7 @@ ingest_round(struct pipeline *p, struct round *round)
 	for (size_t k = 0; k < round->slices_n; k++) {
 		struct slice *s = &round->slice[k];
 
+		mark_copies(p, s);
 		for (size_t i = 0; i < s->n;) {
 			if (!engine_same_tick(p->engine, &s->flow[i]) || p->plan_n == PLAN)
 				execute_plan(p);

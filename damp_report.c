@@ -155,6 +155,7 @@ gather_traffic(struct gathered *g, const struct report_facts *f)
 	g->in.hosts = s.hosts;
 	g->in.evicted = s.evicted;
 	g->in.late = s.late;
+	g->in.copies = s.copies;
 	g->in.sampling = s.sampling;
 	g->in.records = pipeline_totals(f->pipeline)->records;
 	collected_sums(f->collected, &sums);
@@ -378,6 +379,7 @@ report_stats(const struct report_facts *f, const char *path)
 	json_uint(&j, "unadmitted_packets", s.unadmitted_packets);
 	json_uint(&j, "late", s.late);
 	json_uint(&j, "clock_jumps", s.jumps);
+	json_uint(&j, "copies", s.copies);
 	json_open(&j, "rejected", '{');
 	for (int i = 0; i < REJECT_KINDS; i++)
 		json_uint(&j, decode_reject_name((enum decode_reject)i), t->decode.rejected[i]);

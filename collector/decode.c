@@ -248,6 +248,7 @@ fence(struct decode *d, size_t at, size_t total)
 static int
 step_transport(struct decode *d)
 {
+	d->flow.digest = decode_digest(d->c.p, cursor_left(&d->c), d->flow.digest);
 	if ((d->flow.flags & FLOW_FRAG_LATER) != 0)
 		return STEP_EMIT;
 	if ((d->flow.flags & FLOW_FRAG_FIRST) != 0)
@@ -293,6 +294,7 @@ step_extensions(struct decode *d, uint8_t next, bool six)
 		if (next == NEXT_FRAGMENT) {
 			uint32_t offset = decode_be16(h + 2) & 0xfff8u;
 
+			d->flow.digest = ((uint32_t)decode_be16(h + 4) << 16 | decode_be16(h + 6)) + offset;
 			fragment(&d->flow, (uint32_t)decode_be16(h + 4) << 16 | decode_be16(h + 6), offset != 0, (h[3] & 1) != 0);
 		} else {
 			size_t rest = ah ? ((size_t)h[1] + 2) * 4 : ((size_t)h[1] + 1) * 8;
@@ -342,6 +344,7 @@ step_ip4(struct decode *d)
 	f->dst = addr_v4(h + 16);
 	f->ttl = h[8];
 	frag = decode_be16(h + 6);
+	f->digest = (uint32_t)decode_be16(h + 4) << 16 | (frag & 0x3fff); /* until the bytes behind are known */
 	fragment(f, decode_be16(h + 4), (frag & 0x1fff) != 0, (frag & 0x2000) != 0);
 	fence(d, at, total);
 	cursor_skip(&d->c, header - 20);

@@ -7,6 +7,8 @@
 #ifndef COLLECTOR_DECODE_H
 #define COLLECTOR_DECODE_H
 
+#include <string.h>
+
 #include "base/cursor.h"
 #include "collector/source.h"
 
@@ -73,6 +75,22 @@ decode_keep_outer(struct decode *d)
 {
 	d->outer = d->flow;
 	d->has_outer = true;
+}
+
+/* Of the IP identification (fragments: and offset) and the first 24 bytes behind the IP header, where sequence numbers, checksums
+ * and DNS ids are: two packets between the same hosts differ in it, and copies of one packet do not, whichever
+ * link or hop they were taken at.  Never 0. */
+static inline uint32_t
+decode_digest(const uint8_t *p, size_t have, uint32_t id)
+{
+	uint64_t word[3] = {0}, h = id;
+
+	memcpy(word, p, have < sizeof(word) ? have : sizeof(word));
+	for (int i = 0; i < 3; i++) {
+		h = (h ^ word[i]) * UINT64_C(0x9e3779b97f4a7c15);
+		h ^= h >> 32;
+	}
+	return (uint32_t)h | 1;
 }
 
 /* collector/decode.c: any packet.  *d is zero except for `out` and, when p->wirelen is not to be

@@ -45,6 +45,7 @@ static inline bool
 fast_packet(const struct raw_packet *p, const uint8_t *data, struct flow_batch *out)
 {
 	size_t have = p->caplen, wire = p->wirelen, total, header;
+	uint32_t id = 0;
 	const uint8_t *h = data + 14;
 	unsigned int type;
 	struct flow *f = &out->flow[out->n];
@@ -66,6 +67,7 @@ fast_packet(const struct raw_packet *p, const uint8_t *data, struct flow_batch *
 		if (h[0] != 0x45 || total < 28 || total > wire || (decode_be16(h + 6) & 0x3fff) != 0)
 			return false;
 		header = 20;
+		id = (uint32_t)decode_be16(h + 4) << 16;
 		f->src = addr_v4(h + 12);
 		f->dst = addr_v4(h + 16);
 		f->proto = h[9];
@@ -92,6 +94,7 @@ fast_packet(const struct raw_packet *p, const uint8_t *data, struct flow_batch *
 		f->flags |= FLOW_CUT;
 	else
 		have = total;
+	f->digest = decode_digest(h + header, have - header, id);
 	if (!fast_transport(f, h + header, have - header, total - header, out))
 		return false;
 	out->n++;

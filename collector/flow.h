@@ -30,6 +30,7 @@ enum flow_flags {
 	FLOW_IP6 = 1 << 2,
 	FLOW_CUT = 1 << 3,        /* the capture holds less than the packet had */
 	FLOW_RECORD = 1 << 4,     /* from a flow exporter, not a packet */
+	FLOW_COPY = 1 << 5,       /* a packet that a mirror showed before: counts nowhere (detector/copies.h) */
 };
 
 struct flow {
@@ -45,6 +46,7 @@ struct flow {
 	uint8_t tcp_flags;
 	uint8_t flags;            /* enum flow_flags */
 	uint8_t ttl;              /* hop limit as seen; 0 for records */
+	uint32_t digest;          /* of what tells a packet from others between the same hosts, see decode_digest; 0 for records */
 	const struct dns_view *dns; /* NULL: not a readable DNS message; borrowed from the batch */
 };
 

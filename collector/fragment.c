@@ -5,7 +5,7 @@
 
 #include "base/err.h"
 
-enum { WAYS = 4, LIFE_S = 30 };
+enum { WAYS = 4, LIFE_S = 30, OFFER_S = 1 };
 
 int
 fragment_table_init(struct fragment_table *t, uint32_t entries)
@@ -67,6 +67,19 @@ fragment_table_put(struct fragment_table *t, uint64_t hash, int64_t now_s, uint3
 		t->replaced++;
 	}
 	*best = (struct fragment_entry){tag, now + LIFE_S, value};
+}
+
+void
+fragment_table_offer(struct fragment_table *t, uint64_t hash, int64_t now_s, uint32_t value)
+{
+	struct fragment_entry *set = set_of(t, hash), *best = NULL;
+	uint32_t now = (uint32_t)now_s, tag = (uint32_t)(hash >> 32);
+
+	for (int i = WAYS - 1; i >= 0; i--)
+		if (!alive(&set[i], now) || set[i].tag == tag)
+			best = best == NULL || set[i].tag == tag ? &set[i] : best;
+	if (best != NULL)
+		*best = (struct fragment_entry){tag, now + OFFER_S, value};
 }
 
 uint32_t

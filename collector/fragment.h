@@ -26,6 +26,8 @@ int fragment_table_init(struct fragment_table *t, uint32_t entries); /* 0 or ERR
 void fragment_table_done(struct fragment_table *t);
 /* hash: 64 well-mixed bits; value > 0. */
 void fragment_table_put(struct fragment_table *t, uint64_t hash, int64_t now_s, uint32_t value);
+/* The same for what is known only by half: for the rest of this second, and only where no other entry has to go. */
+void fragment_table_offer(struct fragment_table *t, uint64_t hash, int64_t now_s, uint32_t value);
 /* The value, or 0 when no head is known. */
 uint32_t fragment_table_get(const struct fragment_table *t, uint64_t hash, int64_t now_s);
 

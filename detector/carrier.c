@@ -61,6 +61,16 @@ carrier_entropy(const struct carrier *c)
 	return bits;
 }
 
+double
+carrier_foreign(const struct carrier *c)
+{
+	double n = 0;
+
+	for (int i = 0; i < ALPHABET; i++)
+		n += c->letters[i];
+	return n > 0 ? (c->letters[LETTER_HIGH] + c->letters[LETTER_OTHER]) / n : 0;
+}
+
 static size_t
 carrier_set(uint64_t key)
 {
@@ -133,7 +143,7 @@ letter(uint8_t c)
 {
 	c = name_lower(c);
 	return c >= 'a' && c <= 'z' ? (uint32_t)(c - 'a') : c >= '0' && c <= '9' ? (uint32_t)(26 + c - '0') : c == '-' ? 36u : c == '_' ? 37u :
-	    c >= 128 ? 38u : 39u;
+	    c >= 128 ? LETTER_HIGH : LETTER_OTHER;
 }
 
 static void

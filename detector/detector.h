@@ -53,7 +53,7 @@ struct subdomain_settings {
 	double names, distinct_share, failing_share, over_usual, unanswered_distinct, unanswered_share, unanswered_length, unanswered_watched;
 };
 struct tunnel_settings {
-	double hour_bytes, dense_bytes, dense_share, dense_payload, day_bytes, day_hours, new_share, name_length, rare_share, long_names, hex_bits, address_factor, short_factor, digest_factor, clients;
+	double hour_bytes, dense_bytes, dense_share, dense_payload, day_bytes, day_hours, new_share, name_length, rare_share, long_names, hex_bits, address_factor, short_factor, digest_factor, clients, foreign_share;
 };
 struct open_resolver_settings {
 	double strangers, answers;
@@ -107,6 +107,7 @@ struct judge_env {
 	const struct area_facts *facts; /* of a prefix or link, else NULL */
 	const struct link_load *load;   /* of a link, else NULL */
 	bool customer;        /* the host's IPv6 customer is named as a whole: it speaks for its addresses */
+	bool sends;           /* packets of the host itself are seen: what it asked would be, too */
 	bool carpet;          /* the host's prefix is under an attack that has been named */
 	const struct watch *other_end; /* of a DNS client what it answers strangers, of a server what it draws; NULL: nothing */
 	uint32_t tick;

@@ -9,6 +9,7 @@
 #include "base/timefmt.h"
 #include "detector/internal.h"
 #include "detector/state.h"
+#include "detector/tables.h"
 
 enum {
 	LATE_S = 10,      /* older than the current tick by less than this is the ordinary disorder of a capture */
@@ -150,8 +151,9 @@ make_tables(struct engine *e, const struct engine_config *c)
 	if (e->facts == NULL || e->group_level == NULL || e->server == NULL || e->server_touched == NULL || e->judged == NULL || e->queue == NULL)
 		return ERR_NOMEM;
 	if (watches_init(&e->watches, b.watches) < 0 || watches_init(&e->areas, b.areas) < 0 || book_init(&e->book) < 0 ||
-	    ledger_init(&e->ledger, c->seed) < 0 || drawn_init(&e->drawn, c->seed) < 0 || customers_init(&e->customers) < 0 ||
-	    baselines_init(&e->baselines, c->seed) < 0 || asked_init(&e->asked, (e->env.names & NAMES_ZONES) != 0) < 0)
+	    copies_init(&e->copies) < 0 || ledger_init(&e->ledger, c->seed) < 0 || drawn_init(&e->drawn, c->seed) < 0 ||
+	    customers_init(&e->customers) < 0 || baselines_init(&e->baselines, c->seed) < 0 ||
+	    asked_init(&e->asked, (e->env.names & NAMES_ZONES) != 0) < 0)
 		return ERR_NOMEM;
 	e->book.ledger = &e->ledger;
 	e->env.answering = e->asked.answering;
@@ -232,6 +234,7 @@ engine_free(struct engine *e)
 	free(e->group_level);
 	free(e->link_load);
 	book_done(&e->book);
+	copies_done(&e->copies);
 	ledger_done(&e->ledger);
 	drawn_done(&e->drawn);
 	customers_done(&e->customers);
@@ -259,6 +262,24 @@ void
 engine_keys(const struct engine *e, const struct flow *f, size_t n, struct flow_key *k)
 {
 	flow_keys(&e->env, f, n, k);
+}
+
+void
+engine_copies(struct engine *e, struct flow *f, const struct flow_key *k, size_t n)
+{
+	bool copy = false;
+
+	for (size_t i = 0; i < n; i++) {
+		if (f[i].digest == 0 || f[i].sampling != 1 || (f[i].flags & FLOW_RECORD) != 0)
+			continue;
+		/* a second message of a packet goes where its first one went */
+		if (f[i].packets != 0) {
+			copy = copies_seen(&e->copies, mix(k[i].src - k[i].dst, f[i].digest), f[i].start_ns);
+			e->stats.copies += copy;
+		}
+		if (copy)
+			f[i].flags |= FLOW_COPY;
+	}
 }
 
 void

@@ -63,6 +63,10 @@ void engine_free(struct engine *e);
 
 void engine_keys(const struct engine *e, const struct flow *f, size_t n, struct flow_key *k);
 
+/* Marks those of n packets that are copies of earlier ones, where a mirror shows packets twice; before engine_begin, in the order
+ * of the input. */
+void engine_copies(struct engine *e, struct flow *f, const struct flow_key *k, size_t n);
+
 struct engine_run {
 	size_t skip; /* leading flows to leave out: their time is impossible (counted) */
 	size_t n;    /* flows after those that belong to the current tick */
@@ -96,6 +100,7 @@ struct engine_stats {
 	uint64_t flows, packets, bytes;
 	uint64_t dns_queries, dns_responses, fragments;
 	uint64_t hosts, evicted, late, jumps; /* jumps: times the clock of the input was set anew */
+	uint64_t copies;             /* packets that a mirror showed again */
 	uint64_t unadmitted_packets, watches, watches_evicted, alerts, alerts_dropped;
 	uint64_t alerts_withheld;    /* opened without lines: engine.storm */
 	uint64_t ledger, ledger_evicted, names, names_evicted, baselines, baselines_evicted;

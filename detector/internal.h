@@ -7,6 +7,7 @@
 #include "detector/asked.h"
 #include "detector/baseline.h"
 #include "detector/budget.h"
+#include "detector/copies.h"
 #include "detector/cover.h"
 #include "detector/customer.h"
 #include "detector/engine.h"
@@ -62,6 +63,7 @@ struct engine {
 	struct area_facts *facts;   /* one for each place in the pool of areas */
 	struct link_load *link_load;
 	struct book book;
+	struct copies copies;
 	struct detect_settings settings;
 	struct engine_group *group; /* members are not kept: places know them */
 	size_t groups_n;

@@ -38,7 +38,8 @@ enum {
 	NAME_COPY = 80,                 /* longer names are not kept */
 	CARRIER_SLOTS = 12,             /* of 5 minutes */
 	CARRIER_HOURS = 24,
-	ALPHABET = 40,                  /* letters, digits, '-', '_', '.', anything else */
+	ALPHABET = 40,                  /* letters, digits, hyphen, underscore, bytes from 128 on, anything else */
+	LETTER_HIGH = 38, LETTER_OTHER = 39,
 };
 
 /* What names are looked at for: the kinds that are turned off cost nothing. */
@@ -213,6 +214,8 @@ struct carried {
 struct carried carrier_sums(const struct carrier *c, uint32_t tick);
 /* Bits a character of its names, as they are spread over the alphabet (Shannon 1948). */
 double carrier_entropy(const struct carrier *c);
+/* Share of characters that no host's name has (RFC 1123; internationalised names are letters and digits, too). */
+double carrier_foreign(const struct carrier *c);
 /* Distinct values behind one bit of 64 each: linear counting (Whang et al. 1990). */
 double bits_count(uint64_t bits);
 

@@ -120,7 +120,7 @@ names_carried(const struct carrier *c, const struct carried *sums, uint32_t tick
 {
 	return (struct names_figures){.tick = tick, .hour = sums->hour, .day = sums->day, .hours = sums->hours,
 		.answers = c->answers, .fresh = c->fresh, .rare = c->rare, .payload = c->payload, .labels = c->labels,
-		.clients = c->clients, .all = c->all, .bytes = c->bytes, .entropy = carrier_entropy(c),
+		.clients = c->clients, .all = c->all, .bytes = c->bytes, .entropy = carrier_entropy(c), .foreign = carrier_foreign(c),
 		.reputation = c->zone.len > 0 && names_is_reputation(c->zone.wire, c->zone.len)};
 }
 
@@ -128,7 +128,7 @@ static void
 take_carrier(struct engine *e, const struct carrier *c)
 {
 	struct carried sums = carrier_sums(c, e->env.tick);
-	uint32_t times = c->rare * 2 >= c->fresh ? 1 : CARRIED_ADDRESSES;
+	uint32_t times = c->rare * 2 >= c->fresh || carrier_foreign(c) >= 0.5 * e->settings.tunnel.foreign_share ? 1 : CARRIED_ADDRESSES;
 	struct place place = place_of(&e->env, &c->client);
 	struct watch *w;
 

@@ -16,6 +16,7 @@ enum {
 	TTL_UNKNOWN = 30,    /* ticks a client is taken to hold an answer whose records were cut off */
 	TTL_LEAST = 30,      /* asking again so soon for so much is no use of it, whatever its TTL */
 	TTL_MOST = 3600,
+	WEB = 443,
 	SETTLED = 2,         /* ticks after which a conversation that is new to us is new */
 };
 
@@ -56,6 +57,36 @@ name_hash(const struct dns_view *v, uint64_t seed)
 	return XXH3_64bits_withSeed(low, n, seed) | 1;
 }
 
+/* Two taps whose clocks differ, or a capture's several queues, show answers before their queries, by milliseconds. */
+enum { EARLY = 1 }; /* in open_query.bytes: the answer came first.  No query is so short */
+
+/* Takes no place from a query that is still open. */
+static void
+open_put_early(struct shard *s, uint64_t hash, uint32_t tick)
+{
+	struct open_query *set = &s->open[hash & (OPEN_QUERIES - 1) & ~3u];
+
+	for (int i = 0; i < 4; i++)
+		if (set[i].bytes <= EARLY || (uint16_t)(tick - set[i].tick) > QUERY_LIFE) {
+			set[i] = (struct open_query){(uint32_t)(hash >> 32), EARLY, (uint16_t)tick};
+			return;
+		}
+}
+
+/* Whether this query's large answer came before it, within this tick or the one before. */
+static bool
+open_take_early(struct shard *s, uint64_t hash, uint32_t tick)
+{
+	struct open_query *set = &s->open[hash & (OPEN_QUERIES - 1) & ~3u];
+
+	for (int i = 0; i < 4; i++)
+		if (set[i].bytes == EARLY && set[i].tag == (uint32_t)(hash >> 32)) {
+			set[i].bytes = 0;
+			return (uint16_t)(tick - set[i].tick) <= 1;
+		}
+	return false;
+}
+
 static void
 open_put(struct shard *s, uint64_t hash, uint32_t bytes, uint32_t tick)
 {
@@ -79,7 +110,7 @@ open_take(struct shard *s, uint64_t hash, uint32_t tick)
 	struct open_query *set = &s->open[hash & (OPEN_QUERIES - 1) & ~3u];
 
 	for (int i = 0; i < 4; i++)
-		if (set[i].bytes != 0 && set[i].tag == (uint32_t)(hash >> 32)) {
+		if (set[i].bytes > EARLY && set[i].tag == (uint32_t)(hash >> 32)) {
 			uint32_t bytes = set[i].bytes;
 			bool young = (uint16_t)(tick - set[i].tick) <= QUERY_LIFE;
 
@@ -181,7 +212,7 @@ dns_query(struct shard *s, const struct shard_env *env, const struct flow *f, co
 	s->sums.dns_queries += f->packets;
 	if ((f->flags & FLOW_RECORD) != 0)
 		s->sums.record_queries += f->packets;
-	if (f->dns != NULL) {
+	if (f->dns != NULL && !f->dns->response) {
 		if (f->dns->qtype == DNS_ANY) {
 			s->sums.any_queries += f->packets;
 			if (p != NULL)
@@ -196,15 +227,38 @@ dns_query(struct shard *s, const struct shard_env *env, const struct flow *f, co
 	p->queries += (uint32_t)f->packets;
 	p->query_bytes += f->bytes;
 	s->pair_slot[p->slot].asked = 0;
-	if (f->dns != NULL && p->crowd == CROWD_NONE && f->sampling <= 1)
-		open_put(s, mix(pair_hash(k->src, k->dst, SERVICE_DNS), f->dns->id), (uint32_t)f->bytes, env->tick);
+	if (f->dns == NULL || f->dns->response || p->crowd != CROWD_NONE || f->sampling > 1)
+		return;
+	const uint64_t open = mix(pair_hash(k->src, k->dst, SERVICE_DNS), f->dns->id);
+
+	if (open_take_early(s, open, env->tick)) {
+		p->matched++;
+		p->large_query_bytes += (uint32_t)f->bytes;
+	} else {
+		open_put(s, open, (uint32_t)f->bytes, env->tick);
+	}
+}
+
+/* What comes from port 53 as a message, or NULL. */
+static const struct dns_view *
+answer_view(const struct flow *f)
+{
+	return f->dns != NULL && f->dns->response && !f->dns->malformed ? f->dns : NULL;
+}
+
+/* A tunnel on port 53 that is no DNS at all: what a conversation carries is no answer to anything.  (What nobody
+ * asked for is judged by its size, whatever it is.) */
+static bool
+no_answer(const struct shard *s, const struct flow *f, const struct pair *p)
+{
+	return answer_view(f) == NULL && (f->flags & (FLOW_CUT | FLOW_RECORD)) == 0 && asked_lately(s, p);
 }
 
 static void
 large_answer(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k,
     struct pair *p)
 {
-	const struct dns_view *v = f->dns;
+	const struct dns_view *v = answer_view(f);
 	uint64_t name = v != NULL ? name_hash(v, env->seed) : 0;
 	uint32_t asked = 0, ttl = TTL_UNKNOWN, n = (uint32_t)f->packets;
 
@@ -225,10 +279,14 @@ large_answer(struct shard *s, const struct shard_env *env, const struct flow *f,
 		return;
 	}
 	p->large_size += v->size * n;
-	asked = f->sampling > 1 ? 0 : open_take(s, mix(pair_hash(k->dst, k->src, SERVICE_DNS), v->id), env->tick);
+	const uint64_t open = mix(pair_hash(k->dst, k->src, SERVICE_DNS), v->id);
+
+	asked = f->sampling > 1 ? 0 : open_take(s, open, env->tick);
 	if (asked != 0) {
 		p->matched++;
 		p->large_query_bytes += asked;
+	} else if (f->sampling <= 1) {
+		open_put_early(s, open, env->tick);
 	}
 	if (name != 0) {
 		struct dns_records r;
@@ -270,10 +328,10 @@ dns_answer(struct shard *s, const struct shard_env *env, const struct flow *f, c
 	p->answers += (uint32_t)f->packets;
 	p->answer_packets += (uint32_t)f->packets;
 	p->answer_bytes += f->bytes;
-	if (f->dns != NULL && f->dns->recursion_available && f->dns->recursion_desired && !f->dns->authoritative &&
+	if (f->dns != NULL && f->dns->response && f->dns->recursion_available && f->dns->recursion_desired && !f->dns->authoritative &&
 	    f->dns->rcode == DNS_NOERROR && f->dns->answers > 0)
 		p->recursed += (uint32_t)f->packets;
-	if (size >= env->large_answer)
+	if (size >= env->large_answer && !no_answer(s, f, p))
 		large_answer(s, env, f, k, p);
 }
 
@@ -284,13 +342,12 @@ dns_answer(struct shard *s, const struct shard_env *env, const struct flow *f, c
 static bool
 server_begins(const struct shard *s, const struct shard_env *env, const struct flow *f, const struct pair *p)
 {
-	enum { WEB = 443, SYSTEM_PORTS = 1024 }; /* no client is given a system port (RFC 6335) */
-
-	if (f->sport < SYSTEM_PORTS)
+	if (f->sport < SERVICE_PORTS_DRAWN)
 		return false;
 	if (p->counted)
 		return f->dport == WEB;
-	return p->fresh && p->answers == 0 && s->pair_slot[p->slot].asked == PAIR_NOT_ASKED && env->tick - env->first_tick >= SETTLED;
+	return p->fresh && p->answers == 0 && s->pair_slot[p->slot].asked == PAIR_NOT_ASKED &&
+	    (env->tick - env->first_tick >= SETTLED || f->dport == WEB);
 }
 
 static void
@@ -314,6 +371,7 @@ other_service(struct shard *s, const struct shard_env *env, const struct flow *f
 			return;
 		if (p->crowd == CROWD_NONE && server_begins(s, env, f, p))
 			s->pair_slot[p->slot].server_began = p->server_began = true;
+		p->web = p->web || f->dport == WEB;
 		p->answers += (uint32_t)f->packets;
 		p->answer_packets += (uint32_t)f->packets;
 		p->answer_bytes += f->bytes;
@@ -323,19 +381,70 @@ other_service(struct shard *s, const struct shard_env *env, const struct flow *f
 	}
 }
 
-/* Value in the fragment table: service and direction of the first fragment. */
-enum { HEAD_OTHER = 0xff };
+/* Value in the fragment table: service and direction of the first fragment.  Or, until it comes, how many later ones came
+ * before it, and their bytes: several paths and queues reorder fragments, some systems send the last one first. */
+enum { HEAD_OTHER = 0xff, ORPHANS_MOST = 0x7f };
+#define ORPHANS UINT32_C(0x80000000)
+#define ORPHANS_PACKETS(value) ((value) >> 24 & ORPHANS_MOST)
+#define ORPHANS_BYTES(value) ((value) & 0xffffff)
+
+static void
+remember_orphan(struct shard *s, const struct shard_env *env, const struct flow *f, uint64_t key, uint32_t known)
+{
+	uint32_t n = ORPHANS_PACKETS(known) + 1;
+	uint64_t bytes = ORPHANS_BYTES(known) + f->bytes;
+
+	if (n <= ORPHANS_MOST && bytes <= 0xffffff)
+		fragment_table_offer(&s->fragments, key, env->tick, ORPHANS | n << 24 | (uint32_t)bytes);
+}
+
+/* The first fragment has come: those of this tick that came before it are its service's, not the fragments' own. */
+static void
+adopt_orphans(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k, uint32_t known)
+{
+	const struct ends e = ends_of(f, k, false);
+	struct pair *from = pair_get(s, env, &e, SERVICE_FRAGMENT, false, f), *to;
+	uint32_t n = ORPHANS_PACKETS(known), bytes = ORPHANS_BYTES(known);
+
+	if (from == NULL || from->later_packets < n || from->later_bytes < bytes || from->answers < n)
+		return;
+	if (k->service == SERVICE_NONE) {
+		from->matched += n; /* a head was seen */
+		return;
+	}
+	if (k->dir == FLOW_ASKS)
+		return;
+	from->answers -= n;
+	from->answer_packets -= n;
+	from->later_packets -= n;
+	from->answer_bytes -= bytes;
+	from->later_bytes -= bytes;
+	to = pair_get(s, env, &e, k->service, false, f);
+	if (to == NULL)
+		return;
+	if (k->service == SERVICE_DNS)
+		s->sums.dns_answer_bytes += bytes;
+	to->answer_packets += n;
+	to->later_packets += n;
+	to->answer_bytes += bytes;
+	to->later_bytes += bytes;
+}
 
 static void
 later_fragment(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k)
 {
 	/* records name no datagram, of samples the first fragment was hardly one: the pair tells, at the end of the tick */
 	bool counted = (f->flags & FLOW_RECORD) != 0 || f->sampling > 1;
-	uint32_t head = counted ? 0 : fragment_table_get(&s->fragments, mix(k->src, k->dst + f->frag_id), env->tick);
+	const uint64_t key = mix(k->src, k->dst + f->frag_id);
+	uint32_t head = counted ? 0 : fragment_table_get(&s->fragments, key, env->tick);
 	uint8_t service = (uint8_t)(head >> 8);
 	bool asks = (head & FLOW_ASKS) != 0 && (head & FLOW_ANSWERS) == 0;
 	struct pair *p;
 
+	if ((head == 0 || (head & ORPHANS) != 0) && !counted) {
+		remember_orphan(s, env, f, key, head);
+		head = 0;
+	}
 	if (head == 0 || service == HEAD_OTHER) {
 		service = SERVICE_FRAGMENT;
 		asks = false;
@@ -370,7 +479,12 @@ first_fragment(struct shard *s, const struct shard_env *env, const struct flow *
 {
 	uint32_t value = k->service != SERVICE_NONE ? (uint32_t)k->service << 8 | k->dir : (uint32_t)HEAD_OTHER << 8;
 
-	fragment_table_put(&s->fragments, mix(k->src, k->dst + f->frag_id), env->tick, value);
+	const uint64_t key = mix(k->src, k->dst + f->frag_id);
+	uint32_t known = fragment_table_get(&s->fragments, key, env->tick);
+
+	if ((known & ORPHANS) != 0)
+		adopt_orphans(s, env, f, k, known);
+	fragment_table_put(&s->fragments, key, env->tick, value);
 }
 
 /* --- a chunk ------------------------------------------------------------------------------------ */
@@ -514,6 +628,8 @@ static inline void
 work_flow(struct shard *shards, const struct shard_env *env, const struct flow *f, const struct flow_key *k,
     enum shard_part part, uint32_t likely)
 {
+	if ((f->flags & FLOW_COPY) != 0)
+		return;
 	if (part == PART_SOURCE)
 		host_count(&shards[shard_of(k->src)], env, k->src, &f->src, f, false, likely);
 	else if (part == PART_DESTINATION)

@@ -8,6 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* From here on systems draw the ports of their clients (RFC 6335 section 6 names 49152, address translators begin at 1024). */
+enum { SERVICE_PORTS_DRAWN = 1024 };
+
 enum {
 	SERVICE_NONE = 0,
 	SERVICE_DNS = 1,
@@ -31,6 +34,8 @@ struct service {
 	 * request has at most, as it is a bare greeting, while a session's packets back are longer on
 	 * average.  0: the service is question and answer.  1: no size tells them apart. */
 	uint16_t session_request;
+	/* No client draws such answers at a rate, so both ends may be anywhere: see engine_stranger. */
+	bool abuse;
 };
 
 /* Which ports are in the table at all, as a bit map of 8 KiB that stays in the first-level cache:

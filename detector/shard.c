@@ -145,7 +145,8 @@ classify(const struct shard_env *env, const struct flow *f, struct flow_key *k)
 		return;
 	if (s == SERVICE_DNS || (d == SERVICE_DNS && !aimed_at_dns(f, s))) {
 		k->service = SERVICE_DNS;
-		if (f->dns != NULL)
+		/* between two servers the message says it; else the port does: a tunnel on port 53 is no DNS, whatever its bits say */
+		if (s == d && f->dns != NULL)
 			k->dir = f->dns->response ? FLOW_ANSWERS : FLOW_ASKS;
 		else
 			k->dir = s == SERVICE_DNS ? FLOW_ANSWERS : FLOW_ASKS;
@@ -166,7 +167,7 @@ flow_keys(const struct shard_env *env, const struct flow *f, size_t n, struct fl
 		classify(env, &f[i], &k[i]);
 		k[i].fails = k[i].named = false;
 		k[i].zone = 0;
-		if (env->names != 0 && k[i].service == SERVICE_DNS && k[i].dir == FLOW_ANSWERS && f[i].dns != NULL)
+		if (env->names != 0 && k[i].service == SERVICE_DNS && k[i].dir == FLOW_ANSWERS && f[i].dns != NULL && f[i].dns->response)
 			names_key(&f[i], env->seed, env->names, &k[i]);
 	}
 }

@@ -100,6 +100,7 @@ struct pair {
 	/* The end with the service's port spoke first, or to a web server: it is a client that got such a port by chance
 	 * (RFC 4787 lets translators draw from 1024 on), and reflects nothing. */
 	bool server_began;
+	bool web;                    /* answers to port 443: a conversation of web servers, perhaps, of which one half is seen */
 };
 
 enum { LATE_RECORD_S = 3600 }; /* what records tell of an earlier time counts in the totals alone */

@@ -134,6 +134,13 @@ load_names(struct shard *s, uint32_t tick, struct cursor *c)
 	s->log_next = s->log_n % QUERY_LOG;
 }
 
+/* What came before its first fragment is known for this tick alone. */
+static bool
+head_known(const struct fragment_entry *f)
+{
+	return f->value != 0 && f->value <= UINT16_MAX;
+}
+
 static void
 save_pairs(const struct shard *s, struct buf *out)
 {
@@ -155,12 +162,12 @@ save_pairs(const struct shard *s, struct buf *out)
 	}
 	n = 0;
 	for (uint32_t i = 0; i < s->fragments.sets * 4; i++)
-		n += s->fragments.e[i].value != 0;
+		n += head_known(&s->fragments.e[i]);
 	pack_u(out, n);
 	for (uint32_t i = 0; i < s->fragments.sets * 4; i++) {
 		const struct fragment_entry *f = &s->fragments.e[i];
 
-		if (f->value == 0)
+		if (!head_known(f))
 			continue;
 		pack_u(out, i);
 		pack_u(out, f->value);

@@ -114,6 +114,7 @@ save_figures(const struct names_figures *n, struct buf *out)
 	for (size_t i = 0; i < sizeof(u) / sizeof(u[0]); i++)
 		pack_u(out, u[i]);
 	pack_f(out, n->entropy);
+	pack_f(out, n->foreign);
 }
 
 static void
@@ -136,6 +137,7 @@ load_figures(struct names_figures *n, uint32_t tick, struct cursor *c)
 	n->bytes = unpack_u(c);
 	n->reputation = unpack_max(c, 1) != 0;
 	n->entropy = unpack_f(c);
+	n->foreign = unpack_f(c);
 }
 
 /* --- a watch ------------------------------------------------------------------------------------------------ */

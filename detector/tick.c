@@ -13,7 +13,10 @@ engine_stranger(const struct engine *e, const struct pair *p, struct place clien
 {
 	if (e->networks_known)
 		return (server.flags & HOST_OURS) != 0 && (client.flags & HOST_OURS) == 0;
-	/* nothing is configured: a private server with a public client can only be ours with a stranger */
+	/* nothing is configured: who asks and is answered as nobody is in good faith tells of the server, be it whose it may */
+	if (p->queries > 0 && service_info(p->service)->abuse)
+		return true;
+	/* a private server with a public client can only be ours with a stranger */
 	return p->crowd == CROWD_NONE && addr_is_private(&p->server) && !addr_is_private(&p->client);
 }
 
@@ -300,7 +303,8 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 	peer = side == SIDE_CLIENT ? crowd_server ? NULL : &p->server : crowd_client ? NULL : &p->client;
 	if (addr_is_special(a) || (side == SIDE_CLIENT && crowd_client) || (side == SIDE_SERVER && crowd_server))
 		return;
-	if (side == SIDE_SERVER && p->server_began)
+	/* a group that is multicast to is no stranger, and who began a conversation is no server of it */
+	if (side == SIDE_SERVER && (p->server_began || (!crowd_client && addr_is_special(&p->client))))
 		return;
 	/* with known networks, what strangers do to each other is not ours to judge */
 	if (e->networks_known && ((client.flags | server.flags) & HOST_OURS) == 0)
@@ -564,6 +568,11 @@ judge_env_of(const struct engine *e, const struct judge_env *all, const struct w
 	const struct watch *prefix = areas_prefix_of(e, w);
 
 	env.carpet = prefix != NULL && e->facts[prefix - e->areas.pool].carpet;
+	if (w->side == SIDE_CLIENT && w->service >= SERVICE_FIRST_UDP && w->service < service_count()) {
+		const struct host *h = shard_find_host(e->shard, &e->env, &w->addr);
+
+		env.sends = h != NULL && h->out_packets > 0;
+	}
 	if (w->service == SERVICE_DNS)
 		env.other_end = watches_find(&e->watches, e->env.seed, &w->addr, w->side == SIDE_CLIENT ? SIDE_SERVER : SIDE_CLIENT, SERVICE_DNS);
 	if (w->group != 0) {

@@ -33,6 +33,8 @@ static const struct setting table[] = {
 	{"short-factor", "x", 1, 1000, 25, "docs/calibration.md", F(short_factor), "and where shorter names are"},
 	{"digest-factor", "x", 1, 1000, 100, "docs/calibration.md: scanners look files up by their hash", F(digest_factor),
 	    "and where they may be hashes"},
+	{"foreign-share", "%", 0.01, 1, 0.05, "docs/calibration.md: RFC 1123 allows hosts letters, digits and hyphens", F(foreign_share),
+	    "characters no host's name has, from which on questions for addresses count like others"},
 	{"clients", "", 1, 64, 4, "docs/calibration.md", F(clients),
 	    "each further so many clients of the zone raise the threshold once more"},
 };
@@ -59,7 +61,7 @@ judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
 	double length = f->fresh > 0 ? (double)f->labels / f->fresh : 0;
 	/* a scanner asks for TXT as well: twenty samples of its names may hold more of them than all have */
 	struct interval part = share99(rare * f->fresh / w->sampling, (double)f->fresh / w->sampling, w->sampling > 1);
-	double times = (part.low >= set->rare_share ? 1 : address_times(set, length, f->entropy)) *
+	double times = (part.low >= set->rare_share || f->foreign >= set->foreign_share ? 1 : address_times(set, length, f->entropy)) *
 	    (f->clients > set->clients ? f->clients / set->clients : 1);
 	bool dense = part.low >= set->dense_share && seen >= set->dense_share && f->fresh > 0 &&
 	    (double)f->payload / f->fresh >= set->dense_payload;

@@ -6,6 +6,8 @@
  * a flood, as half of a session is what a tap on one of two paths sees, and a reflector requests of a
  * greeting's size.
  */
+#include <string.h>
+
 #include "detector/detector.h"
 
 #define F(field) offsetof(struct udp_settings, field)
@@ -17,7 +19,7 @@ static const struct setting victim_table[] = {
 	{"flood-sources", "", 10, 1e6, 100, "docs/calibration.md", F(flood_sources),
 	    "sources from which on small answers count as well"},
 	{"flood-packets", "", 10, 1e7, 1000, "docs/calibration.md", F(flood_packets),
-	    "packets needed when the answers are small"},
+	    "packets needed when the answers are small, or of few sources"},
 };
 static const struct setting reflector_table[] = {
 	{"min-packets", "", 10, 1e6, 100, "docs/calibration.md", F(min_packets), "answer packets needed in the window"},
@@ -25,6 +27,15 @@ static const struct setting reflector_table[] = {
 };
 
 enum { SIGNAL_MISS, SIGNAL_COUNT, SIGNAL_SOURCES, SIGNAL_SIZE, SIGNAL_FLOOD };
+
+/* Of one site: both have addresses of an inside, or share what a site is given. */
+static bool
+neighbours(const struct addr *a, const struct addr *b)
+{
+	unsigned int site = addr_is_v4(a) ? 96 + 16 : 48;
+
+	return (addr_is_private(a) && addr_is_private(b)) || memcmp(a->b, b->b, site / 8) == 0;
+}
 
 static void
 judge_victim(const struct judge_env *env, const struct watch *w, struct verdict *v)
@@ -44,7 +55,8 @@ judge_victim(const struct judge_env *env, const struct watch *w, struct verdict 
 	    bound.high, set->unmatched_share);
 	s->required = true;
 	s->met = miss >= set->unmatched_share;
-	verdict_signal(v, "packets", "Answer packets received", "rate", "", n, seen, seen, set->min_packets)->required = true;
+	verdict_signal(v, "packets", "Answer packets received", "rate", "", n, seen, seen,
+	    service->session_request != 0 ? set->flood_packets : set->min_packets)->required = true;
 	verdict_signal(v, "sources", "Different sources of them", "mismatch", "", sources, sources, sources,
 	    service->session_request != 0 ? set->flood_sources : set->min_sources)->required = true;
 	verdict_signal(v, "mean_size", "Mean answer, bytes at IP level", "size", "B", mean, mean, mean, service->min_answer);
@@ -52,7 +64,13 @@ judge_victim(const struct judge_env *env, const struct watch *w, struct verdict 
 	    set->flood_packets);
 	flood->met = flood->met && sources >= set->flood_sources;
 
-	bool base = v->signals[SIGNAL_MISS].met && v->signals[SIGNAL_COUNT].met && v->signals[SIGNAL_SOURCES].met;
+	/* one reflector suffices where no conversation looks like its flood: not half of an upload from a port drawn by chance */
+	bool alone = (service->port < SERVICE_PORTS_DRAWN ? service->abuse || service->session_request == 0 : service->abuse && (!w->web || env->sends || env->queries_seen)) &&
+	    v->signals[SIGNAL_SIZE].met && seen >= set->flood_packets;
+	struct signal *from = &v->signals[SIGNAL_SOURCES];
+
+	from->met = from->met || alone;
+	bool base = v->signals[SIGNAL_MISS].met && v->signals[SIGNAL_COUNT].met && from->met;
 	bool lasts = c->ticks >= 2 || seen >= 10 * set->min_packets;
 
 	if (base && lasts && watch_settled(w, env->tick) && (v->signals[SIGNAL_SIZE].met || flood->met))
@@ -62,7 +80,7 @@ judge_victim(const struct judge_env *env, const struct watch *w, struct verdict 
 	if ((w->flags & HOST_NEVER) != 0)
 		v->heat = HEAT_COLD;
 	/* devices of one LAN answer a multicast question that was sent to nobody in particular */
-	if (addr_is_private(&w->addr) && addr_is_private(&w->peer[0].addr) &&
+	if (neighbours(&w->addr, &w->peer[0].addr) &&
 	    (service->port == 1900 || service->port == 5353 || service->port == 3702 || service->port == 137)) {
 		v->heat = HEAT_COLD;
 		v->note = "answers of neighbours to a multicast question";
@@ -76,10 +94,12 @@ judge_reflector(const struct judge_env *env, const struct watch *w, struct verdi
 	const struct cell sums = watch_cell(w, w->records ? SUM_LONG : SUM_SHORT), *c = &sums;
 	double n = c->answers, seen = n / w->sampling / (w->records ? 3 : 1);
 	double mean = c->answer_packets > 0 ? (double)c->answer_bytes / c->answer_packets : 0;
-	double baf = c->query_bytes > 0 ? (double)c->answer_bytes / (double)c->query_bytes : c->answer_bytes > 0 ? 1000 : 0;
 	double request = c->queries > 0 ? (double)c->query_bytes / c->queries : 0;
-	struct interval ratio = ratio99(baf, seen, (double)c->queries / w->sampling, w->sampling > 1);
 	const struct service *service = service_info(w->service);
+	/* where requests are not seen, the answers of a port that clients draw as well may be anything */
+	double baf = c->query_bytes > 0 ? (double)c->answer_bytes / (double)c->query_bytes :
+	    c->answer_bytes > 0 && service->port < SERVICE_PORTS_DRAWN ? 1000 : 0;
+	struct interval ratio = ratio99(baf, seen, (double)c->queries / w->sampling, w->sampling > 1);
 
 	*v = (struct verdict){.role = ROLE_REFLECTOR, .window_s = watch_window_s[w->records ? WINDOW_LONG : WINDOW_SHORT]};
 	verdict_signal(v, "baf", "Answers \xc3\xb7 requests, bytes at IP level", "size", "x", baf, ratio.low, ratio.high, set->baf);

@@ -3,7 +3,7 @@
  * Volume is no condition: two dozen answers a second are an attack when nothing asked for them.
  * The same question is answered over and over, or, where the capture shows no names, they come from many
  * sources.  Many sources alone are no sign: that is what a recursor looks like whose queries leave by
- * another way.  Where no queries are seen at all, both are asked for.
+ * another way.  Where no queries are seen at all, both are asked for, or else one question in most of what it gets.
  */
 #include "detector/detector.h"
 
@@ -27,6 +27,7 @@ enum { SIGNAL_UNMATCHED, SIGNAL_COUNT, SIGNAL_SOURCES, SIGNAL_REPEAT };
 
 enum { ALONE_TIMES = 10 }; /* of min-answers, when there is one source only */
 #define SPREAD_S 0.8 /* see abuser.c */
+#define FOCUS 0.5    /* as the abuser's name-share and record-share */
 
 /* Half of a conversation looks like this, too: a recursor whose queries take another way.  But most of what it gets
  * is small. */
@@ -79,7 +80,10 @@ judge_window(const struct judge_env *env, const struct watch *w, const struct ce
 	/* what a single reflector sends is large throughout, and much of it */
 	bool alone = c->answers > 0 && wilson99(seen, c->answers / (double)w->sampling).low >= set->unmatched_share &&
 	    seen >= ALONE_TIMES * set->min_answers;
-	bool odd = w->counted ? record_share(env, w, c, v) && (many || alone || one_sided(env, w, v)) : names ? again && (many || env->queries_seen) : many;
+	/* few reflectors, and no queries anywhere: one question again and again is no recursor's doing, nor many people's */
+	bool focused = watch_top_name_share(w) >= FOCUS && c->answers > 0 && wilson99(seen, c->answers / (double)w->sampling).low >= FOCUS;
+	bool odd = w->counted ? record_share(env, w, c, v) && (many || alone || one_sided(env, w, v)) :
+	    names ? again && (many || focused || env->queries_seen) : many;
 
 	if (v->signals[SIGNAL_UNMATCHED].met && v->signals[SIGNAL_COUNT].met && odd && lasts)
 		v->heat = HEAT_HOT;

@@ -510,6 +510,7 @@ watch_take_as(struct watch *w, const struct pair *p, const struct cell *c, const
 	if (p->first_ns != 0 && w->first_ns == 0)
 		w->first_ns = p->first_ns;
 	w->counted = w->counted || p->counted;
+	w->web = w->web || p->web;
 	w->records = w->records || p->to_ns != 0;
 	if (p->to_ns != 0 && p->from_ns < begin_ns)
 		watch_spread(w, c, p->from_ns, p->to_ns, tick, begin_ns);
@@ -600,6 +601,7 @@ watch_forget_episode(struct watch *w)
 {
 	w->first_ns = w->last_ns = w->recent_ns[0] = w->recent_ns[1] = 0;
 	w->one_flow = 0;
+	w->web = false;
 	memset(&w->total, 0, sizeof(w->total));
 	memset(w->peer, 0, sizeof(w->peer));
 	memset(w->name, 0, sizeof(w->name));

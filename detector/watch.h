@@ -61,6 +61,7 @@ struct names_figures {
 	uint32_t watched_s;                              /* so long questions have been watched: what is usual is known */
 	uint64_t all, bytes;                             /* answers and carried bytes, all the time */
 	double entropy;                                  /* bits a character */
+	double foreign;                                  /* share of characters that no host's name has */
 	bool reputation;                                 /* block lists and the like */
 };
 
@@ -101,6 +102,7 @@ struct watch {
 	uint16_t link;
 	bool records;        /* fed by flow records: its curves come from what they cover */
 	bool counted;        /* see struct pair; watch_cell makes up for it */
+	bool web;            /* of the episode: see struct pair */
 	uint32_t sampling;
 	uint32_t report_s;   /* records tell of so long at a time: silence means nothing before */
 	int64_t clock_offset_ns; /* of an exporter */

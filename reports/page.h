@@ -83,7 +83,7 @@ struct report_input {
 	int64_t first_ns, last_ns; /* of the traffic; 0, 0: there was none */
 
 	uint64_t packets, bytes, flows, dns_queries, dns_responses, fragments;
-	uint64_t hosts, evicted, late;
+	uint64_t hosts, evicted, late, copies;
 	uint32_t sampling;         /* highest rate met; 1: every packet */
 	uint64_t lost_flows;       /* gaps in exporters' sequence numbers */
 	uint64_t records;    /* flow records; 0: packets were captured */

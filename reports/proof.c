@@ -249,6 +249,11 @@ lost(struct buf *b, const struct report_input *in)
 		text_count(b, in->late);
 	}
 	buf_str(b, "</dd>");
+	if (in->copies > 0) {
+		item(b, "Copies");
+		text_count(b, in->copies);
+		buf_str(b, " packets that a mirror showed again count once</dd>");
+	}
 	for (size_t i = 0; i < in->damage_n && i < 20; i++) {
 		item(b, "<b>Incomplete</b>");
 		buf_str(b, "<code>");

@@ -330,6 +330,10 @@ tell_doubts(struct lines *l, const struct report_input *in, struct buf *b)
 		note(l, "Uncounted", INK_WARN);
 		flush(l, b);
 	}
+	if (in->copies > 0) {
+		note(l, "Note", INK_WARN);
+		lines_wordsf(l, INK_PLAIN, "a mirror showed %" PRIu64 " packets again: they count once", in->copies);
+	}
 	if (in->sampling > 1) {
 		note(l, "Note", INK_WARN);
 		lines_wordsf(l, INK_PLAIN, "sampled, 1 in %" PRIu32 ": figures are scaled", in->sampling);

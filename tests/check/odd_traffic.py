@@ -17,7 +17,7 @@ T0 = 1700000000
 
 
 def wire_name(name):
-    return b"".join(bytes([len(x)]) + x.encode() for x in name.split(".") if x) + b"\0"
+    return b"".join(bytes([len(x)]) + x.encode("latin-1") for x in name.split(".") if x) + b"\0"
 
 
 class Capture:

@@ -37,6 +37,30 @@ test_life(void **state)
 }
 
 static void
+test_offer(void **state)
+{
+	struct fragment_table t;
+
+	(void)state;
+	assert_int_equal(fragment_table_init(&t, 64), 0);
+	for (uint32_t i = 1; i <= 3; i++)
+		fragment_table_put(&t, hash(i), 100, i);
+	fragment_table_offer(&t, hash(8), 100, 80);
+	assert_int_equal(fragment_table_get(&t, hash(8), 100), 80);
+	fragment_table_offer(&t, hash(8), 100, 81); /* what was offered may change */
+	assert_int_equal(fragment_table_get(&t, hash(8), 100), 81);
+	fragment_table_offer(&t, hash(9), 100, 90); /* the set is full */
+	assert_int_equal(fragment_table_get(&t, hash(9), 100), 0);
+	assert_int_equal(fragment_table_get(&t, hash(8), 101), 0); /* gone with its second */
+	assert_int_equal(fragment_table_get(&t, hash(1), 101), 1);
+	fragment_table_offer(&t, hash(9), 101, 91);
+	fragment_table_put(&t, hash(4), 101, 4); /* a head takes an offer's place first */
+	assert_int_equal(fragment_table_get(&t, hash(9), 101), 0);
+	assert_int_equal(fragment_table_get(&t, hash(1), 101), 1);
+	fragment_table_done(&t);
+}
+
+static void
 test_oldest_goes(void **state)
 {
 	struct fragment_table t;
@@ -78,7 +102,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_life), cmocka_unit_test(test_oldest_goes), cmocka_unit_test(test_second_wrap),
+		cmocka_unit_test(test_life), cmocka_unit_test(test_offer), cmocka_unit_test(test_oldest_goes), cmocka_unit_test(test_second_wrap),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
