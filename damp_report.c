@@ -12,6 +12,7 @@
 #include "base/timefmt.h"
 #include "damp_collect.h"
 #include "damp_output.h"
+#include "damp_suffix.h"
 #include "reports/page.h"
 
 enum { NAMES_SHOWN = 20, TALKERS = 15, INCIDENTS = 1024, PAGE_MAX = 64 << 20 };
@@ -28,7 +29,7 @@ struct gathered {
 	struct report_count rejected[REJECT_KINDS + 8];
 	struct report_damage *damage;
 	struct addr resolver[TALKERS + 64];
-	char database[16][160];
+	char database[16][160], suffixes[160];
 	const char *database_list[16];
 	struct drawn_name name[NAMES_SHOWN];
 	char slowest[96];
@@ -124,6 +125,16 @@ gather_databases(struct gathered *g, const struct report_facts *f)
 }
 
 static void
+gather_suffixes(struct gathered *g, const struct report_facts *f)
+{
+	if (f->suffixes->file == NULL)
+		return;
+	snprintf(g->suffixes, sizeof(g->suffixes), "%.80s, %.40s, %u rules", f->suffixes->file, f->suffixes->facts.version,
+	    f->suffixes->facts.registry + f->suffixes->facts.customers);
+	g->in.suffixes = g->suffixes;
+}
+
+static void
 gather_resolvers(struct gathered *g, const struct report_facts *f)
 {
 	for (size_t i = 0; i < f->config->resolvers_n && g->in.resolvers_n < 64; i++)
@@ -187,6 +198,7 @@ gather(const struct report_facts *f)
 	gather_traffic(g, f);
 	gather_rejected(g, f);
 	gather_databases(g, f);
+	gather_suffixes(g, f);
 	gather_resolvers(g, f);
 	size_t names = engine_names(f->engine, g->name, NAMES_SHOWN);
 
@@ -332,6 +344,18 @@ names_json(const struct engine *e, const struct engine_stats *s, struct json *j)
 	free(d);
 }
 
+/* Zones begin where the list says: the same traffic under another one may be judged differently. */
+static void
+suffixes_json(const struct suffix_list *l, struct json *j)
+{
+	json_open(j, "public_suffixes", '{');
+	json_str(j, "file", l->file != NULL ? l->file : "");
+	json_str(j, "version", l->facts.version);
+	json_uint(j, "rules", (uint64_t)l->facts.registry + l->facts.customers);
+	json_uint(j, "refused", l->facts.refused);
+	json_close(j, '}');
+}
+
 int
 report_stats(const struct report_facts *f, const char *path)
 {
@@ -381,6 +405,7 @@ report_stats(const struct report_facts *f, const char *path)
 	json_uint(&j, "records", t->records);
 	names_json(f->engine, &s, &j);
 	collected_json(f->collected, &j);
+	suffixes_json(f->suffixes, &j);
 	json_uint(&j, "table_bytes", s.memory_bytes);
 	json_uint(&j, "peak_rss_bytes", (uint64_t)usage.ru_maxrss * 1024);
 	json_close(&j, '}');

@@ -206,6 +206,7 @@ engine_new(const struct engine_config *c, const struct engine_sink *sink, char *
 	}
 	memset(e, 0, sizeof(*e));
 	e->env.seed = c->seed;
+	e->env.suffixes = c->suffixes;
 	e->env.large_answer = (uint32_t)c->settings->engine.large_answer;
 	/* records of the first tick cover earlier ones, which need numbers, too */
 	e->env.tick = FIRST_TICK;

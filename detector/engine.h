@@ -45,6 +45,7 @@ struct engine_config {
 	size_t never_n;
 	const struct engine_group *group; /* with thresholds of their own; at most GROUPS_MAX */
 	size_t groups_n;
+	const struct suffixes *suffixes; /* where zones begin (suffix.h), under the same seed; NULL: without a list */
 	const struct addr *why;     /* keep every judgement of this host; NULL: nobody's */
 };
 
@@ -57,7 +58,7 @@ struct engine_sink {
 
 struct engine;
 
-/* NULL with a line of reason.  Borrows nothing from the configuration but names of links and groups. */
+/* NULL with a line of reason.  Borrows nothing from the configuration but the suffixes and the names of links and groups. */
 struct engine *engine_new(const struct engine_config *c, const struct engine_sink *sink, char *why, size_t why_size);
 void engine_free(struct engine *e);
 

@@ -225,32 +225,72 @@ hot_count(struct hot_zone *h, const struct zone *z, const struct shard_env *env,
 
 /* --- an answer --------------------------------------------------------------------------------------------- */
 
+static struct zone *
+zone_now(struct shard_names *n, uint64_t hash, uint32_t tick)
+{
+	struct zone *z = zone_get(n, hash, tick);
+
+	zone_roll(z, tick);
+	z->tick = tick;
+	return z;
+}
+
+static struct hot_zone *
+hot_of(struct shard_names *n, struct zone *z, uint32_t tick, const struct flow *f, const struct flow_key *k)
+{
+	return z->hot != 0 || z->fresh_failing >= HOT_FROM ? hot_get(n, z, tick, f, k) : NULL;
+}
+
+static void
+zone_count(struct zone *z, uint32_t packets, bool failing, bool fresh, bool made_up)
+{
+	z->answers += packets;
+	z->failing += failing ? packets : 0;
+	z->fresh += fresh ? packets : 0;
+	z->fresh_failing += failing && fresh && made_up ? packets : 0;
+}
+
+/* Of a zone's new failing names at least a third are one customer's (a quarter, once he is under judgement): he is the one
+ * who is attacked.  Fewer, and it is the zone, by way of its customers. */
+static bool
+is_his(const struct zone *customer, const struct zone *z)
+{
+	return (customer->hot != 0 ? 4 : 3) * customer->fresh_failing >= z->fresh_failing;
+}
+
 void
 names_answer(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k)
 {
 	struct shard_names *n = &s->names;
-	const struct dns_view *v = f->dns;
+	uint8_t rcode = f->dns->rcode;
 	uint32_t packets = (uint32_t)f->packets;
-	bool failing = v->rcode == DNS_NXDOMAIN || v->rcode == DNS_SERVFAIL || v->rcode == DNS_REFUSED, fresh;
-	struct zone *z = zone_get(n, k->zone, env->tick);
-	struct hot_zone *h;
+	bool failing = rcode == DNS_NXDOMAIN || rcode == DNS_SERVFAIL || rcode == DNS_REFUSED, fresh;
+	struct zone *z = zone_now(n, k->zone, env->tick), *customer = z, *hit = z;
+	struct flow_key own = *k; /* with the customer in the zone's place: what names carry goes to him, see suffix.h */
+	struct hot_zone *h = NULL;
 
-	zone_roll(z, env->tick);
-	z->tick = env->tick;
-	h = z->hot != 0 || z->fresh_failing >= HOT_FROM ? hot_get(n, z, env->tick, f, k) : NULL;
+	if (k->customer != k->zone) {
+		own.zone = k->customer;
+		own.sub = k->customer_sub;
+		customer = zone_now(n, own.zone, env->tick);
+		if (z->hash != k->zone)
+			z = customer; /* took its place in a full set */
+	}
+	if (customer != z && is_his(customer, z))
+		h = hot_of(n, hit = customer, env->tick, f, &own);
+	if (h == NULL)
+		h = hot_of(n, hit = z, env->tick, f, k->zone == z->hash ? k : &own);
 	if (h != NULL && failing) {
 		h->seen.word = h->bits;
 		fresh = name_filter_add(&h->seen, k->question, env->tick);
 	} else {
 		fresh = name_filter_add(&n->seen, k->question, env->tick);
 	}
-	z->answers += packets;
-	z->failing += failing ? packets : 0;
-	z->fresh += fresh ? packets : 0;
-	if (failing && fresh && !k->like_address)
-		z->fresh_failing += packets;
+	zone_count(z, packets, failing, fresh, !k->block_list);
+	if (customer != z)
+		zone_count(customer, packets, failing, fresh, !k->block_list);
 	if (h != NULL)
-		hot_count(h, z, env, f, k, failing && !k->like_address, fresh);
+		hot_count(h, hit, env, f, k, failing && !k->block_list, fresh);
 	if (!failing && !k->like_address)
-		carrier_answer(n, z, env, f, k, fresh);
+		carrier_answer(n, customer, env, f, &own, fresh);
 }

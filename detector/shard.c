@@ -145,7 +145,7 @@ flow_keys(const struct shard_env *env, const struct flow *f, size_t n, struct fl
 		k[i].fails = false;
 		k[i].zone = 0;
 		if (k[i].service == SERVICE_DNS && k[i].dir == FLOW_ANSWERS && f[i].dns != NULL)
-			names_key(&f[i], env->seed, &k[i]);
+			names_key(&f[i], env->suffixes, env->seed, &k[i]);
 	}
 }
 

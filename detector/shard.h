@@ -160,6 +160,7 @@ struct shard_env {
 	const struct prefixmap *places_map;
 	const struct place *places;
 	struct service_map services;
+	const struct suffixes *suffixes; /* NULL: without a list */
 	uint32_t links_n;
 };
 
@@ -170,9 +171,9 @@ struct flow_key {
 	uint8_t service;
 	uint8_t dir;        /* FLOW_ASKS, FLOW_ANSWERS */
 	/* an answer with its question: see names.h */
-	uint8_t sub;        /* bytes of the name before its zone */
-	bool like_address, fails;
-	uint64_t question, zone; /* keyed hashes; zone 0: none that is counted */
+	uint8_t sub, customer_sub; /* bytes of the name before its zone, and before its customer's */
+	bool like_address, block_list, fails;
+	uint64_t question, zone, customer; /* keyed hashes; zone 0: none that is counted */
 };
 enum { FLOW_ASKS = 1, FLOW_ANSWERS = 2 };
 

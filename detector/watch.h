@@ -57,7 +57,7 @@ struct names_figures {
 	uint32_t usual;                                  /* new failing names a minute */
 	uint64_t all, bytes;                             /* answers and carried bytes, all the time */
 	double entropy;                                  /* bits a character */
-	bool reputation;                                 /* block lists and the like */
+	bool reputation;                                 /* block lists and the like: never named */
 };
 
 /* Short window (10 s) and long one (300 s), as sums kept up to date at each tick. */
