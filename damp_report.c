@@ -326,6 +326,7 @@ names_json(const struct engine *e, const struct engine_stats *s, struct json *j)
 
 	json_uint(j, "names", s->names);
 	json_uint(j, "names_evicted", s->names_evicted);
+	json_uint(j, "names_unnamed", s->names_unnamed);
 	json_open(j, "misused_names", '[');
 	for (size_t i = 0; i < n && d[i].misused; i++) {
 		json_open(j, NULL, '{');

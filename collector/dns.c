@@ -134,26 +134,33 @@ skip_questions(struct cursor *c, const struct dns_view *v)
 	return WALK_OK;
 }
 
+/* i: which of the message's records it is. */
 static enum walk
-read_record(struct cursor *c, const struct dns_view *v, bool answer, struct dns_records *r)
+read_record(struct cursor *c, const struct dns_view *v, uint32_t i, struct dns_records *r)
 {
 	enum walk w = skip_name(c, v->msg);
-	uint16_t type, class;
-	uint32_t ttl;
+	bool negative = v->answers == 0 && i < v->authority;
+	uint16_t type, class, n;
+	uint32_t ttl, least;
 
 	if (w != WALK_OK)
 		return w;
 	type = cursor_u16(c);
 	class = cursor_u16(c);
 	ttl = cursor_u32(c);
-	cursor_skip(c, cursor_u16(c));
+	n = cursor_u16(c);
+	cursor_skip(c, n >= 4 ? n - 4u : 0);
+	least = n >= 4 ? cursor_u32(c) : 0; /* the last field of an SOA: MINIMUM */
+	cursor_skip(c, n < 4 ? n : 0);
 	if (c->bad)
 		return WALK_CUT;
 	r->read++;
 	if (type == DNS_OPT) {
 		r->edns_size = class;
 		r->dnssec_ok = (ttl & 0x8000) != 0;
-	} else if (answer) {
+	} else if (i < v->answers || (negative && type == DNS_SOA)) {
+		if (negative && least < ttl)
+			ttl = least;
 		if (ttl > INT32_MAX)
 			ttl = 0; /* RFC 2181 section 8 */
 		if (ttl < r->min_ttl)
@@ -175,7 +182,7 @@ dns_view_records(const struct dns_view *v, struct dns_records *r)
 	cursor_skip(&c, HEADER);
 	w = skip_questions(&c, v);
 	for (uint32_t i = 0; w == WALK_OK && i < total; i++)
-		w = read_record(&c, v, i < v->answers, r);
+		w = read_record(&c, v, i, r);
 	r->complete = w == WALK_OK;
 	/* running out of bytes is the capture's doing or the message's own lie */
 	r->malformed = w == WALK_BAD || (w == WALK_CUT && v->captured == v->size);

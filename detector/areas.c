@@ -79,7 +79,7 @@ area_get(struct engine *e, const struct addr *key, enum watch_side side, uint8_t
 
 void
 areas_take(struct engine *e, const struct watch *w, const struct pair *p, const struct addr *peer, uint64_t peer_hash,
-    const struct name_slot *name)
+    const struct shard *names)
 {
 	const struct prefix prefix = area_prefix(&w->addr);
 	const struct addr link = link_addr(w->link);
@@ -89,10 +89,10 @@ areas_take(struct engine *e, const struct watch *w, const struct pair *p, const 
 		return;
 	a = area_get(e, &prefix.addr, SIDE_PREFIX, w->service, w);
 	if (a != NULL)
-		watch_take(a, p, peer, peer_hash, name, e->env.tick, e->env.begin_ns);
+		watch_take(a, p, peer, peer_hash, names, e->env.tick, e->env.begin_ns);
 	a = w->link != 0 && w->service == SERVICE_DNS ? area_get(e, &link, SIDE_LINK, SERVICE_DNS, w) : NULL;
 	if (a != NULL)
-		watch_take(a, p, peer, peer_hash, name, e->env.tick, e->env.begin_ns);
+		watch_take(a, p, peer, peer_hash, names, e->env.tick, e->env.begin_ns);
 }
 
 enum { LOAD_WATCHED = 4 }; /* links below one part in so many of their capacity need no watch */

@@ -21,6 +21,7 @@ enum {
 	DAYS_BYTES = LEDGER_ROWS * sizeof(struct ledger_row) + DRAWN_ROWS * sizeof(struct name_row) +
 	    BASELINE_ROWS * sizeof(struct baseline_row),
 	BLIND_MOST = 366 * 86400, /* after a longer time without a look, alerts are not the same any more */
+	SILENT_TICKS = 86400, /* so much of a longer silence counts: no answer is held, no name carried for longer */
 	LIVE_TICKS = 700, /* after so many ticks without traffic every window is empty and every alert closed */
 };
 
@@ -28,7 +29,8 @@ enum {
 static void
 sizes(size_t memory, uint32_t *hosts, uint32_t *pairs, uint32_t *watches, uint32_t *areas)
 {
-	size_t fixed = (size_t)SHARDS * (TICK_PAIRS + TICK_CROWDS) * sizeof(struct pair) + ((size_t)14 << 20);
+	size_t fixed = (size_t)SHARDS * ((TICK_PAIRS + TICK_CROWDS) * sizeof(struct pair) + TICK_NAMES * sizeof(struct pair_name)) +
+	    ((size_t)14 << 20);
 	size_t left = memory > fixed ? memory - fixed : 0, pool;
 
 	/* the tables of days; in a small budget they stay out of it, as their pages are touched one by one */
@@ -318,7 +320,7 @@ move_to(struct engine *e, int64_t second)
 	if (left > 0) {
 		watches_skip_time(&e->watches);
 		watches_skip_time(&e->areas);
-		e->env.tick += (uint32_t)(left < LIVE_TICKS ? left : LIVE_TICKS);
+		e->env.tick += (uint32_t)(left < SILENT_TICKS ? left : SILENT_TICKS);
 		set_second(e, second);
 	}
 }

@@ -99,6 +99,7 @@ struct engine_stats {
 	uint64_t hosts, evicted, late, jumps; /* jumps: times the clock of the input was set anew */
 	uint64_t unadmitted_packets, watches, watches_evicted, alerts, alerts_dropped;
 	uint64_t alerts_withheld;    /* opened without lines: engine.storm */
+	uint64_t names_unnamed;      /* large answers that count for no name: see pair_names.h */
 	uint64_t ledger, ledger_evicted, names, names_evicted, baselines, baselines_evicted;
 	size_t memory_bytes;
 	uint32_t sampling;

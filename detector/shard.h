@@ -62,7 +62,7 @@ struct pair {
 	struct addr client, server;  /* all zeros: the sum of those not admitted, see `crowd` */
 	uint32_t slot;
 	uint8_t crowd;               /* enum pair_crowd */
-	uint32_t name;               /* slot + 1 of the question of its latest large answer in this tick */
+	uint32_t names;              /* index + 1 of its rows in shard.pair_name: what its large answers were for */
 	uint8_t service;
 	bool fresh;                  /* the pair entered the table in this tick */
 	bool owned;                  /* fragments of records, found to belong to this service */
@@ -84,6 +84,15 @@ struct pair {
 	uint32_t large_query_bytes;  /* of the queries that explain them, IP level */
 	uint64_t query_bytes, answer_bytes, large_bytes, later_bytes;
 	uint32_t recursed;           /* answers to recursive questions by a server that is not authoritative */
+};
+
+/* What one pair's large answers to one question were in the current tick; see pair_names.h. */
+struct pair_name {
+	uint32_t next;               /* index + 1 of the pair's next one */
+	uint32_t name;               /* index into shard.name */
+	uint32_t large, matched, repeat, size, query_bytes; /* as in struct pair */
+	uint64_t bytes;              /* of the answers, and once settled of their fragments */
+	uint64_t missing;            /* what was still to come when first fragments were seen */
 };
 
 enum { LATE_RECORD_S = 3600 }; /* what records tell of an earlier time counts in the totals alone */
@@ -109,6 +118,7 @@ struct shard_counters {
 	uint64_t unadmitted_packets, unadmitted_bytes; /* of hosts too small to enter a full table */
 	uint64_t unadmitted_flows;                      /* the same for pairs */
 	uint64_t lost_pairs;                            /* flows of a tick with more pairs than fit */
+	uint64_t unnamed;                               /* large answers whose question found no room */
 	uint64_t hosts, pairs;                          /* now in the tables */
 };
 
@@ -123,7 +133,7 @@ struct held_answer {
 };
 
 enum { OPEN_QUERIES = 1 << 13, HELD_ANSWERS = 1 << 13, QUERY_LOG = 1 << 12, FRAGMENTS = 1 << 13,
-	TICK_PAIRS = 1 << 14, TICK_CROWDS = 1 << 8 };
+	TICK_PAIRS = 1 << 14, TICK_CROWDS = 1 << 8, TICK_NAMES = 1 << 12 };
 
 struct shard {
 	/* neighbours belong to other threads: none of them shares a cache line, nor the pair that is fetched with it */
@@ -135,6 +145,8 @@ struct shard {
 	uint32_t pair_buckets;
 	struct pair *pair;   /* those of this tick, in order of first touch */
 	uint32_t pair_n;
+	struct pair_name *pair_name; /* of this tick */
+	uint32_t pair_names_n;
 	struct countmin seen;
 	struct fragment_table fragments;
 	struct open_query *open;    /* sets of 4 */

@@ -27,6 +27,7 @@ engine_stats(const struct engine *e, struct engine_stats *s)
 		s->hosts += c->hosts;
 		s->evicted += c->evicted_hosts + c->evicted_pairs;
 		s->unadmitted_packets += c->unadmitted_packets;
+		s->names_unnamed += c->unnamed;
 	}
 }
 

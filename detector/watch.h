@@ -173,9 +173,10 @@ void watch_set_name(struct watch *w, const uint8_t *wire, size_t len, uint16_t q
 /* Share of the loudest peer among the large answers of the episode, at least (Space-Saving's lower bound). */
 double watch_top_peer_share(const struct watch *w);
 
-/* Adds a pair's tick to the watch of one of its ends. */
+/* Adds a pair's tick to the watch of one of its ends.  names: the pair's shard, which has its rows of names; NULL: there
+ * are none. */
 void watch_take(struct watch *w, const struct pair *p, const struct addr *peer, uint64_t peer_hash,
-    const struct name_slot *name, uint32_t tick, int64_t begin_ns);
+    const struct shard *names, uint32_t tick, int64_t begin_ns);
 /* Closes the tick: moves `now` into the windows and brings the sums up to date. */
 void watch_close_tick(struct watch *w, uint32_t tick);
 /* Peers, names and counts since the episode began start anew; the windows stay. */
