@@ -21,6 +21,8 @@ missing() {
 if ! command -v dpkg-query >/dev/null 2>&1; then
 	pkg-config --exists libpcap libmaxminddb libsodium yaml-0.1 jansson libxxhash ||
 		echo "damp: not a Debian system; please install: $want" >&2
+	[ -r /usr/share/publicsuffix/public_suffix_list.dat ] ||
+		echo "damp: no public suffix list: zones will be the last two labels, unless public-suffixes names a file" >&2
 	exit 0
 fi
 
