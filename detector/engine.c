@@ -18,6 +18,7 @@ enum {
 	BELIEVE = 16,     /* but so many impossible times in a row that agree are */
 	FIRST_TICK = 7201, /* the longest record, and 1 modulo the lengths of all slots */
 	BLIND_MOST = 366 * 86400, /* after a longer time without a look, alerts are not the same any more */
+	SILENT_TICKS = 86400, /* so much of a longer silence counts: no answer is held, no name carried for longer */
 	LIVE_TICKS = 700, /* after so many ticks without traffic every window is empty and every alert closed */
 };
 
@@ -191,6 +192,7 @@ engine_new(const struct engine_config *c, const struct engine_sink *sink, char *
 	}
 	memset(e, 0, sizeof(*e));
 	e->env.seed = c->seed;
+	e->env.suffixes = c->suffixes;
 	e->env.large_answer = (uint32_t)c->settings->engine.large_answer;
 	/* records of the first tick cover earlier ones, which need numbers, too */
 	e->env.tick = e->env.first_tick = FIRST_TICK;
@@ -311,7 +313,7 @@ move_to(struct engine *e, int64_t second)
 	if (left > 0) {
 		watches_skip_time(&e->watches);
 		watches_skip_time(&e->areas);
-		e->env.tick += (uint32_t)(left < LIVE_TICKS ? left : LIVE_TICKS);
+		e->env.tick += (uint32_t)(left < SILENT_TICKS ? left : SILENT_TICKS);
 		set_second(e, second);
 	}
 }

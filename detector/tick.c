@@ -4,6 +4,7 @@
 
 #include "base/timefmt.h"
 #include "detector/internal.h"
+#include "detector/pair_names.h"
 #include "detector/tables.h"
 
 enum { OWNER_S = 300 }; /* the two have used the service so lately: the long window */
@@ -213,21 +214,21 @@ asked_about(const struct engine *e, const struct pair *p)
 
 /* New addresses of an IPv6 prefix that is named already count for it, and take no room of their own. */
 static bool
-covered(struct engine *e, const struct pair *p, const struct addr *peer, const struct name_slot *name)
+covered(struct engine *e, const struct shard *s, const struct pair *p, const struct addr *peer)
 {
 	uint64_t hash = addr_hash(e->drawn.salt, peer != NULL ? peer : &p->client);
 
 	if (addr_is_v4(&p->client))
 		return false;
 	if (customers_cover(e, p)) {
-		customers_take(e, NULL, p, peer, hash, name);
+		customers_take(e, NULL, p, peer, hash, s);
 		return true;
 	}
-	return areas_cover(e, p, peer, hash, name);
+	return areas_cover(e, p, peer, hash, s);
 }
 
 static void
-take_pair(struct engine *e, const struct shard *s, const struct pair *p)
+take_pair(struct engine *e, struct shard *s, const struct pair *p)
 {
 	bool crowd_client = p->crowd == CROWD_OF_CLIENTS, crowd_server = p->crowd == CROWD_OF_SERVERS;
 	struct place client = {0}, server = {0};
@@ -260,9 +261,10 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 	/* with known networks, what strangers do to each other is not ours to judge */
 	if (e->networks_known && ((client.flags | server.flags) & HOST_OURS) == 0)
 		return;
-	if (p->name != 0)
-		drawn_take(&e->drawn, p, &s->name[p->name - 1], time_seconds(e->env.begin_ns));
-	if (side == SIDE_CLIENT && covered(e, p, peer, p->name != 0 ? &s->name[p->name - 1] : NULL))
+	pair_names_settle(s, p);
+	for (const struct pair_name *x = pair_names_next(s, p, NULL); x != NULL; x = pair_names_next(s, p, x))
+		drawn_take(&e->drawn, crowd_client ? NULL : &p->client, x, &s->name[x->name], time_seconds(e->env.begin_ns));
+	if (side == SIDE_CLIENT && covered(e, s, p, peer))
 		return;
 	w = watches_admit(&e->watches, e->env.seed, a, side, p->service, e->env.tick, p->drawn,
 	    (p->service == SERVICE_DNS ? p->large : p->answers) > 1);
@@ -272,11 +274,10 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 	if (p->to_ns != 0)
 		w->report_s = engine_report_s(e);
 	/* peers are counted under a salt that outlives a restart, unlike the seed */
-	watch_take(w, p, peer, addr_hash(e->drawn.salt, peer != NULL ? peer : a),
-	    p->name != 0 ? &s->name[p->name - 1] : NULL, e->env.tick, e->env.begin_ns);
-	areas_take(e, w, p, peer, addr_hash(e->env.seed, peer != NULL ? peer : a), p->name != 0 ? &s->name[p->name - 1] : NULL);
+	watch_take(w, p, peer, addr_hash(e->drawn.salt, peer != NULL ? peer : a), s, e->env.tick, e->env.begin_ns);
+	areas_take(e, w, p, peer, addr_hash(e->env.seed, peer != NULL ? peer : a), s);
 	if (side == SIDE_CLIENT && !addr_is_v4(a))
-		customers_take(e, w, p, peer, addr_hash(e->drawn.salt, peer != NULL ? peer : a), p->name != 0 ? &s->name[p->name - 1] : NULL);
+		customers_take(e, w, p, peer, addr_hash(e->drawn.salt, peer != NULL ? peer : a), s);
 }
 
 enum { FRAGMENTS_OF_ANSWER = 6 }; /* at most, a DNS message being 8 KiB in practice */
@@ -331,7 +332,7 @@ dns_orphans(const struct engine *e, const struct pair *p, uint8_t owner)
 
 /* Fragments of records, after all other pairs of the tick: in whatever order the records came, their service is known. */
 static void
-take_fragments(struct engine *e, const struct shard *s, const struct pair *p)
+take_fragments(struct engine *e, struct shard *s, const struct pair *p)
 {
 	struct pair q = *p;
 	struct place client, server;
