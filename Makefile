@@ -43,6 +43,11 @@ HAVE = $(if $(findstring zlib,$(FOUND)),-DHAVE_ZLIB) $(if $(findstring libzstd,$
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(FOUND) 2>/dev/null) $(HAVE))$(PKG_CFLAGS)
 PKG_LIBS = $(eval PKG_LIBS := $(shell pkg-config --libs $(PKGS) $(FOUND) 2>/dev/null) $(if $(HAVE_BZ2),-lbz2))$(PKG_LIBS)
 
+# Only a test asks it: whether the compiled list of public suffixes means what libpsl reads in it.
+HAVE_PSL = $(eval HAVE_PSL := $(shell pkg-config --exists libpsl 2>/dev/null && echo y))$(HAVE_PSL)
+CFLAGS_test_suffix = $(if $(HAVE_PSL),-DHAVE_LIBPSL)
+LIBS_test_suffix = $(if $(HAVE_PSL),$(shell pkg-config --libs libpsl))
+
 LIB_SRC := $(wildcard base/*.c collector/*.c detector/*.c rules/*.c feeds/*.c reports/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 LIB     := $(BUILD)/libdamp.a
@@ -102,7 +107,7 @@ FORCE:
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(CC) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CFLAGS) $(PKG_CFLAGS) $(CFLAGS_$(*F)) -MMD -MP -c -o $@ $<
 
 # The page's style and script are copied into this object.
 $(BUILD)/reports/assets.o: reports/style.css reports/page.js
@@ -114,7 +119,7 @@ $(BUILD)/reports/assets.o: reports/style.css reports/page.js
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka -lm
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) $(LIBS_$(@F)) -lcmocka -lm
 
 # Fuzz targets linked with a driver that runs committed seeds once.
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/seed_driver.o $(LIB)

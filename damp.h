@@ -52,6 +52,7 @@ struct output;
 
 struct output_setup {
 	const struct config *config;
+	const struct suffix_list *suffixes; /* for the report; borrowed */
 	bool append;       /* go on with an existing alert file */
 	bool live;
 	int argc;          /* names of the inputs, for the report */

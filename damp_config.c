@@ -232,6 +232,7 @@ prepared_done(struct prepared *p)
 	free(p->link);
 	free(p->prefix);
 	free(p->group);
+	suffix_list_done(&p->suffixes);
 }
 
 static uint64_t
@@ -261,8 +262,10 @@ prepare(struct prepared *p, const struct config *c, bool live)
 	p->link = calloc(c->links_n + 1, sizeof(*p->link));
 	p->prefix = calloc(prefixes + 1, sizeof(*p->prefix));
 	p->group = calloc(c->groups_n + 1, sizeof(*p->group));
-	if (p->link == NULL || p->prefix == NULL || p->group == NULL)
+	if (p->link == NULL || p->prefix == NULL || p->group == NULL) {
+		complain("out of memory");
 		return false;
+	}
 	for (size_t i = 0; i < c->links_n; i++) {
 		p->link[i] = (struct engine_link){c->link[i].name, &p->prefix[at], c->link[i].prefixes_n, c->link[i].down_bps};
 		for (size_t k = 0; k < c->link[i].prefixes_n; k++)
@@ -299,6 +302,9 @@ prepare(struct prepared *p, const struct config *c, bool live)
 	p->engine.resolvers_n = c->resolvers_n;
 	p->engine.link = p->link;
 	p->engine.links_n = c->links_n;
+	if (!suffix_list_open(&p->suffixes, c, p->engine.seed))
+		return false;
+	p->engine.suffixes = p->suffixes.compiled;
 	return true;
 }
 

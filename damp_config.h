@@ -6,6 +6,7 @@
 
 #include "base/config.h"
 #include "damp.h"
+#include "damp_suffix.h"
 
 /* Reads file and options.  True: go on; else *status says how it ended (help was printed, or mistakes were
  * told).  What is neither goes to rest (room for argc).  config_done(c) either way. */
@@ -19,9 +20,10 @@ struct prepared {
 	struct engine_link *link;
 	struct prefix *prefix; /* of links and groups */
 	struct engine_group *group;
+	struct suffix_list suffixes;
 };
 
-/* False: out of memory.  prepared_done either way. */
+/* False: told.  prepared_done either way. */
 bool prepare(struct prepared *p, const struct config *c, bool live);
 void prepared_done(struct prepared *p);
 

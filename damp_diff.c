@@ -142,13 +142,15 @@ run_side(struct side *side, const struct config *c, int n, char **files)
 	struct engine *e = NULL;
 	struct prepared prepared;
 	char why[160] = "out of memory";
+	bool ready = prepare(&prepared, c, false);
 
-	if (prepare(&prepared, c, false))
+	if (ready)
 		e = engine_new(&prepared.engine, &sink, why, sizeof(why));
 	if (e != NULL)
 		p = pipeline_new(e, c->threads > 0 ? c->threads : 1);
 	if (k == NULL || p == NULL || incident == NULL) {
-		complain("%s", why);
+		if (ready)
+			complain("%s", why);
 	} else {
 		read_files(side, p, k, c, n, files);
 		engine_finish(e);

@@ -27,6 +27,7 @@ struct output {
 	const struct config *config;
 	struct engine *engine;
 	struct geoip *geoip;
+	const struct suffix_list *suffixes;
 	struct signer *signer;
 	struct chain chain;
 	struct file_feed *file;
@@ -146,6 +147,7 @@ output_open(const struct output_setup *s)
 		return NULL;
 	}
 	o->config = s->config;
+	o->suffixes = s->suffixes;
 	o->live = s->live;
 	o->inputs_n = s->argc;
 	o->inputs = s->argv;
@@ -395,7 +397,7 @@ int
 output_finish(struct output *o, const struct pipeline *p, double elapsed_s)
 {
 	struct report_facts facts = {.config = o->config, .engine = o->engine, .pipeline = p, .collected = o->collected, .geoip = o->geoip,
-		.inputs_n = o->inputs_n, .inputs = o->inputs, .elapsed_s = elapsed_s, .damage = o->damage,
+		.suffixes = o->suffixes, .inputs_n = o->inputs_n, .inputs = o->inputs, .elapsed_s = elapsed_s, .damage = o->damage,
 		.damage_n = o->damage_n, .rules = &o->rules};
 	const struct config *c = o->config;
 	bool taken = is_stdout(c->alerts) || is_stdout(c->html) || is_stdout(c->stats);
@@ -417,7 +419,7 @@ void
 output_facts(const struct output *o, const struct pipeline *p, struct report_facts *f)
 {
 	*f = (struct report_facts){.config = o->config, .engine = o->engine, .pipeline = p, .collected = o->collected, .geoip = o->geoip,
-		.inputs_n = o->inputs_n, .inputs = o->inputs, .damage = o->damage, .damage_n = o->damage_n};
+		.suffixes = o->suffixes, .inputs_n = o->inputs_n, .inputs = o->inputs, .damage = o->damage, .damage_n = o->damage_n};
 }
 
 bool

@@ -44,6 +44,7 @@ struct report_facts {
 	const struct pipeline *pipeline;
 	struct collected *collected;
 	const struct geoip *geoip;
+	const struct suffix_list *suffixes;
 	struct rules_cache *rules;
 	int inputs_n;
 	char **inputs;

@@ -12,6 +12,7 @@
 #include "base/timefmt.h"
 #include "damp_collect.h"
 #include "damp_output.h"
+#include "damp_suffix.h"
 #include "reports/page.h"
 
 enum { NAMES_SHOWN = 20, TALKERS = 15, INCIDENTS = 1024, PAGE_MAX = 64 << 20 };
@@ -28,7 +29,7 @@ struct gathered {
 	struct report_count rejected[REJECT_KINDS + 8];
 	struct report_damage *damage;
 	struct addr resolver[TALKERS + 64];
-	char database[16][160];
+	char database[16][160], suffixes[160];
 	const char *database_list[16];
 	struct drawn_name name[NAMES_SHOWN];
 	char slowest[96];
@@ -126,6 +127,16 @@ gather_databases(struct gathered *g, const struct report_facts *f)
 }
 
 static void
+gather_suffixes(struct gathered *g, const struct report_facts *f)
+{
+	if (f->suffixes->file == NULL)
+		return;
+	snprintf(g->suffixes, sizeof(g->suffixes), "%.80s, %.40s, %u rules", f->suffixes->file, f->suffixes->facts.version,
+	    f->suffixes->facts.registry + f->suffixes->facts.customers);
+	g->in.suffixes = g->suffixes;
+}
+
+static void
 gather_resolvers(struct gathered *g, const struct report_facts *f)
 {
 	for (size_t i = 0; i < f->config->resolvers_n && g->in.resolvers_n < 64; i++)
@@ -190,6 +201,7 @@ gather(const struct report_facts *f)
 	gather_traffic(g, f);
 	gather_rejected(g, f);
 	gather_databases(g, f);
+	gather_suffixes(g, f);
 	gather_resolvers(g, f);
 	size_t names = engine_names(f->engine, g->name, NAMES_SHOWN);
 
@@ -332,6 +344,7 @@ names_json(const struct engine *e, const struct engine_stats *s, struct json *j)
 
 	json_uint(j, "names", s->names);
 	json_uint(j, "names_evicted", s->names_evicted);
+	json_uint(j, "names_unnamed", s->names_unnamed);
 	json_open(j, "misused_names", '[');
 	for (size_t i = 0; i < n && d[i].misused; i++) {
 		json_open(j, NULL, '{');
@@ -348,6 +361,18 @@ names_json(const struct engine *e, const struct engine_stats *s, struct json *j)
 	}
 	json_close(j, ']');
 	free(d);
+}
+
+/* Zones begin where the list says: the same traffic under another one may be judged differently. */
+static void
+suffixes_json(const struct suffix_list *l, struct json *j)
+{
+	json_open(j, "public_suffixes", '{');
+	json_str(j, "file", l->file != NULL ? l->file : "");
+	json_str(j, "version", l->facts.version);
+	json_uint(j, "rules", (uint64_t)l->facts.registry + l->facts.customers);
+	json_uint(j, "refused", l->facts.refused);
+	json_close(j, '}');
 }
 
 int
@@ -401,6 +426,7 @@ report_stats(const struct report_facts *f, const char *path)
 	json_uint(&j, "records", t->records);
 	names_json(f->engine, &s, &j);
 	collected_json(f->collected, &j);
+	suffixes_json(f->suffixes, &j);
 	json_uint(&j, "hosts_most", s.hosts_most);
 	json_uint(&j, "pairs", s.pairs);
 	json_uint(&j, "pairs_most", s.pairs_most);

@@ -17,9 +17,24 @@
 #include "base/units.h"
 #include "damp.h"
 #include "damp_commands.h"
+#include "damp_suffix.h"
 #include "feeds/line.h"
 #include "feeds/verify.h"
 #include "rules/rules.h"
+
+/* The list is data of the system's, read at the start: say what a run here would find. */
+static void
+print_suffixes(void)
+{
+	struct config c = {0};
+	struct suffix_list l;
+
+	if (suffix_list_open(&l, &c, 0) && l.compiled != NULL)
+		printf("public suffixes: %s, %s, %u rules\n", l.file, l.facts.version, l.facts.registry + l.facts.customers);
+	else
+		printf("public suffixes: no list (%s)\n", SUFFIX_LIST_DEFAULT);
+	suffix_list_done(&l);
+}
 
 void
 print_version(void)
@@ -29,6 +44,7 @@ print_version(void)
 	printf("damp %s\n%s\nlibmaxminddb %s, libsodium %s, libyaml %s, jansson %s, xxHash %u.%u.%u\n", DAMP_VERSION,
 	    pcap_lib_version(), MMDB_lib_version(), sodium_version_string(), yaml_get_version_string(), jansson_version_str(),
 	    xx / 10000, xx / 100 % 100, xx % 100);
+	print_suffixes();
 }
 
 /* --- keygen ---------------------------------------------------------------------------------------------- */

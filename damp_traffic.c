@@ -150,11 +150,10 @@ session_open(struct session *s, const struct config *c, int inputs_n, char **inp
 	s->collected = collected;
 	if (collected == NULL)
 		return false;
-	if (!prepare(&s->prepared, c, live)) {
-		complain("out of memory");
+	if (!prepare(&s->prepared, c, live))
 		return false;
-	}
 	s->prepared.engine.why = why_subject;
+	setup.suffixes = &s->prepared.suffixes;
 	s->output = output_open(&setup);
 	if (s->output == NULL)
 		return false;

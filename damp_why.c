@@ -84,33 +84,30 @@ find_group(const struct config *c, const char *name, struct ask *a, bool quietly
 	return false;
 }
 
-/* Answers are counted by registered domain; a name below one stands for it. */
+/* Answers are counted by zone; a name below one stands for it, as the engine cuts them (suffix.h). */
 static bool
 find_zone(const char *name, struct ask *a)
 {
 	uint8_t wire[DNS_NAME_WIRE];
 	char text[DNS_NAME_TEXT];
 	int len = dns_name_parse(name, wire);
-	size_t at = len > 0 ? names_zone_at(wire, (size_t)len) : 0;
 
 	if (len <= 0) {
 		complain("'%s' is no domain name%s", name, name[0] == '\0' ? "; after the + or zone: stands one" : "");
 		return false;
 	}
-	if (at >= (size_t)len) {
+	if (len < 2 || wire[wire[0] + 1] == 0) {
 		complain("'%s' is no zone that names are registered in; such as example.com", name);
 		return false;
 	}
-	a->subject.zone_len = (uint8_t)((size_t)len - at);
+	a->subject.zone_len = (uint8_t)len;
 	for (size_t i = 0; i < a->subject.zone_len; i++)
-		a->subject.zone[i] = wire[at + i] >= 'A' && wire[at + i] <= 'Z' ? (uint8_t)(wire[at + i] + 32) : wire[at + i];
+		a->subject.zone[i] = wire[i] >= 'A' && wire[i] <= 'Z' ? (uint8_t)(wire[i] + 32) : wire[i];
 	dns_name_text(a->subject.zone, a->subject.zone_len, text);
 	if (a->subject.type == WHY_ZONE)
 		snprintf(a->text, sizeof(a->text), "%s", text);
 	else
 		snprintf(a->text + strlen(a->text), sizeof(a->text) - strlen(a->text), "+%s", text);
-	if (at > 0 && a->subject.type == WHY_ZONE)
-		snprintf(a->about, sizeof(a->about), "the zone of %.100s", name);
 	return true;
 }
 

@@ -128,6 +128,7 @@ struct config {
 	size_t exporters_n;
 	struct config_archive archive;
 	char *queue;                 /* a Redis list of flows to read, or NULL */
+	char *public_suffixes;       /* a list of them; "none"; NULL: the system's, if there is one */
 	char *templates;             /* where templates outlive a restart, or NULL */
 	char *state;                 /* where the engine's memory outlives a restart, or NULL */
 	unsigned int state_every_s;  /* saved so often, seconds of event time */

@@ -480,6 +480,7 @@ const struct config_key config_keys[CONFIG_KEYS] = {
 	{"files", CONFIG_LIST, CONFIG_TEXTS, AT(files), NULL, NULL},
 	{"input", CONFIG_ONE, CONFIG_OWN, 0, take_input, NULL},
 	{"geoip", CONFIG_LIST, CONFIG_TEXTS, AT(geoip), NULL, NULL},
+	{"public-suffixes", CONFIG_ONE, CONFIG_TEXT, AT(public_suffixes), NULL, NULL},
 	{"key", CONFIG_ONE, CONFIG_TEXT, AT(key), NULL, NULL},
 	{"sensor", CONFIG_ONE, CONFIG_OWN, 0, take_sensor, NULL},
 	{"alerts", CONFIG_ONE, CONFIG_TEXT, AT(alerts), NULL, NULL},

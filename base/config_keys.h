@@ -35,7 +35,7 @@ struct config_key {
 	void (*clear)(struct config *c); /* empties a list of its own */
 };
 
-enum { CONFIG_KEYS = 47 };
+enum { CONFIG_KEYS = 48 };
 extern const struct config_key config_keys[CONFIG_KEYS];
 
 int config_key_find(const char *name); /* index, or ERR_INVALID */

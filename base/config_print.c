@@ -320,6 +320,7 @@ config_print(const struct config *c, struct buf *out, config_settings_printer *s
 	put_archive(c, out);
 	put_texts(c, out, "files", &c->files, "");
 	put_texts(c, out, "geoip", &c->geoip, "no countries, no networks in alerts");
+	put_one(c, out, "public-suffixes", c->public_suffixes, "the system's list, if there is one");
 	put_one(c, out, "key", c->key, "none; alerts are signed with an ephemeral one");
 	put_one(c, out, "sensor", c->sensor, "the host's name");
 	put_one(c, out, "alerts", c->alerts, "none");

@@ -134,11 +134,14 @@ skip_questions(struct cursor *c, const struct dns_view *v)
 	return WALK_OK;
 }
 
+/* What a record's TTL says: how long the answer holds, how long its absence does (the SOA's alone), or neither. */
+enum part { PART_ANSWER, PART_NEGATIVE, PART_OTHER };
+
 static enum walk
-read_record(struct cursor *c, const struct dns_view *v, bool answer, struct dns_records *r)
+read_record(struct cursor *c, const struct dns_view *v, enum part part, struct dns_records *r)
 {
 	enum walk w = skip_name(c, v->msg);
-	uint16_t type, class;
+	uint16_t type, class, n;
 	uint32_t ttl;
 
 	if (w != WALK_OK)
@@ -146,14 +149,23 @@ read_record(struct cursor *c, const struct dns_view *v, bool answer, struct dns_
 	type = cursor_u16(c);
 	class = cursor_u16(c);
 	ttl = cursor_u32(c);
-	cursor_skip(c, cursor_u16(c));
+	n = cursor_u16(c);
+	if (part == PART_NEGATIVE && type == DNS_SOA && n >= 4) {
+		cursor_skip(c, n - 4u);
+		uint32_t minimum = cursor_u32(c); /* its last field */
+
+		ttl = minimum < ttl ? minimum : ttl;
+		part = PART_ANSWER;
+	} else {
+		cursor_skip(c, n);
+	}
 	if (c->bad)
 		return WALK_CUT;
 	r->read++;
 	if (type == DNS_OPT) {
 		r->edns_size = class;
 		r->dnssec_ok = (ttl & 0x8000) != 0;
-	} else if (answer) {
+	} else if (part == PART_ANSWER) {
 		if (ttl > INT32_MAX)
 			ttl = 0; /* RFC 2181 section 8 */
 		if (ttl < r->min_ttl)
@@ -175,7 +187,7 @@ dns_view_records(const struct dns_view *v, struct dns_records *r)
 	cursor_skip(&c, HEADER);
 	w = skip_questions(&c, v);
 	for (uint32_t i = 0; w == WALK_OK && i < total; i++)
-		w = read_record(&c, v, i < v->answers, r);
+		w = read_record(&c, v, i < v->answers ? PART_ANSWER : v->answers == 0 && i < v->authority ? PART_NEGATIVE : PART_OTHER, r);
 	r->complete = w == WALK_OK;
 	/* running out of bytes is the capture's doing or the message's own lie */
 	r->malformed = w == WALK_BAD || (w == WALK_CUT && v->captured == v->size);

@@ -39,7 +39,9 @@ struct dns_view {
 
 /* What the records say, read on demand. */
 struct dns_records {
-	uint32_t min_ttl;    /* seconds, over the answer section as far as readable; UINT32_MAX: none read */
+	/* seconds for which the answer holds: the least of the answer section as far as readable; without one, that
+	 * of a negative answer (its SOA's TTL or MINIMUM, RFC 2308 section 5); UINT32_MAX: none read */
+	uint32_t min_ttl;
 	uint16_t read;       /* records walked before the captured bytes ended */
 	uint16_t edns_size;  /* OPT: requestor's UDP payload size; 0: no OPT seen */
 	bool dnssec_ok;      /* OPT: the DO bit */

@@ -97,7 +97,7 @@ count_pair(struct engine *e, const struct watch *area, const struct watch *host,
 
 void
 areas_take(struct engine *e, const struct watch *w, const struct pair *p, const struct addr *peer, uint64_t peer_hash,
-    const struct name_slot *name)
+    const struct shard *names)
 {
 	const struct prefix prefix = area_prefix(&w->addr);
 	const struct addr link = link_addr(w->link);
@@ -108,15 +108,15 @@ areas_take(struct engine *e, const struct watch *w, const struct pair *p, const 
 	a = area_get(e, &prefix.addr, SIDE_PREFIX, w->service, w);
 	if (a != NULL) {
 		count_pair(e, a, w, peer_hash);
-		watch_take(a, p, peer, peer_hash, name, e->env.tick, e->env.begin_ns);
+		watch_take(a, p, peer, peer_hash, names, e->env.tick, e->env.begin_ns);
 	}
 	a = w->link != 0 && w->service == SERVICE_DNS ? area_get(e, &link, SIDE_LINK, SERVICE_DNS, w) : NULL;
 	if (a != NULL)
-		watch_take(a, p, peer, peer_hash, name, e->env.tick, e->env.begin_ns);
+		watch_take(a, p, peer, peer_hash, names, e->env.tick, e->env.begin_ns);
 }
 
 bool
-areas_cover(struct engine *e, const struct pair *p, const struct addr *peer, uint64_t peer_hash, const struct name_slot *name)
+areas_cover(struct engine *e, const struct pair *p, const struct addr *peer, uint64_t peer_hash, const struct shard *names)
 {
 	const struct prefix prefix = area_prefix(&p->client);
 	struct watch *a;
@@ -127,7 +127,7 @@ areas_cover(struct engine *e, const struct pair *p, const struct addr *peer, uin
 	if (a == NULL || a->life.alert == 0 || e->book.alert[a->life.alert - 1].alert.kind != KIND_CARPET_BOMBING ||
 	    watches_find(&e->watches, e->env.seed, &p->client, SIDE_CLIENT, p->service) != NULL)
 		return false;
-	watch_take(a, p, peer, peer_hash, name, e->env.tick, e->env.begin_ns);
+	watch_take(a, p, peer, peer_hash, names, e->env.tick, e->env.begin_ns);
 	return true;
 }
 

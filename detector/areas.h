@@ -43,10 +43,10 @@ struct area_facts {
 
 /* After the client's watch w took a pair, with the same arguments. */
 void areas_take(struct engine *e, const struct watch *w, const struct pair *p, const struct addr *peer, uint64_t peer_hash,
-    const struct name_slot *name);
+    const struct shard *names);
 /* A new IPv6 address of a prefix whose attack has been named needs no watch, or those who pick addresses at random would push out all
  * others: the prefix takes the pair, and true is returned. */
-bool areas_cover(struct engine *e, const struct pair *p, const struct addr *peer, uint64_t peer_hash, const struct name_slot *name);
+bool areas_cover(struct engine *e, const struct pair *p, const struct addr *peer, uint64_t peer_hash, const struct shard *names);
 /* Loads of the links up to the second that just passed; `lag_s`: records may still tell of so many seconds before. */
 void areas_links(struct engine *e, int64_t second, uint32_t lag_s);
 /* Before the areas are judged. */

@@ -44,6 +44,12 @@ asked_init(struct asked_memory *m, bool wanted)
 	return ERR_NOMEM;
 }
 
+size_t
+asked_bytes(void)
+{
+	return (ANSWERING_BITS / 64 + 2 * SEEN_WORDS) * sizeof(uint64_t);
+}
+
 void
 asked_done(struct asked_memory *m)
 {
@@ -149,13 +155,13 @@ take_question(struct engine *e, const struct asked *a, const struct server *serv
 	struct shard *s;
 	bool again;
 
-	names_hash(&v, e->env.seed, &k);
+	names_hash(&v, e->env.suffixes, e->env.seed, &k);
 	if (k.zone == 0)
 		return;
 	s = &e->shard[shard_of(k.zone)];
 	/* who gets no answer asks again, there or elsewhere: that is no further question */
 	again = !name_filter_add(&e->asked.seen, mix(k.question, k.dst), e->env.tick);
-	h = again ? names_hot(&s->names, k.zone) :
+	h = again ? names_hot(&s->names, &k) :
 	    names_unanswered(s, &e->env, &f, &k, name_filter_add(&e->asked.seen, k.question, e->env.tick));
 	if (h != NULL)
 		count_server(h, server, (uint32_t)f.packets);

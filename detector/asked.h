@@ -17,6 +17,7 @@
 #define DETECTOR_ASKED_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/addr.h"
@@ -55,6 +56,7 @@ struct asked_memory {
 int asked_list_init(struct asked_list *l); /* 0 or ERR_NOMEM; likewise below */
 void asked_list_done(struct asked_list *l);
 int asked_init(struct asked_memory *m, bool wanted); /* wanted: random subdomains are looked for */
+size_t asked_bytes(void); /* what it takes */
 void asked_done(struct asked_memory *m);
 
 /* A query: kept, if it is this one's turn. */

@@ -15,10 +15,10 @@ enum {
 static size_t
 shard_fixed(size_t links)
 {
-	return (TICK_PAIRS + TICK_CROWDS + 2) * sizeof(struct pair) + OPEN_QUERIES * sizeof(struct open_query) +
+	return (TICK_PAIRS + TICK_CROWDS + 2) * sizeof(struct pair) + TICK_NAMES * sizeof(struct pair_name) + OPEN_QUERIES * sizeof(struct open_query) +
 	    HELD_ANSWERS * sizeof(struct held_answer) + NAME_SLOTS * sizeof(struct name_slot) + QUERY_LOG * sizeof(struct logged_query) +
 	    (links + 1) * sizeof(uint64_t) + 3 * sizeof(struct space_saving) + SEEN_WIDTH * 2 * sizeof(uint16_t) +
-	    FRAGMENTS * sizeof(struct fragment_entry) + names_bytes();
+	    FRAGMENTS * sizeof(struct fragment_entry) + names_bytes() + ASKED_KEPT * sizeof(struct asked);
 }
 
 static size_t
@@ -27,7 +27,8 @@ engine_fixed(size_t links)
 	return sizeof(struct engine) + SERVERS * (sizeof(struct server) + sizeof(uint32_t)) +
 	    BOOK_ALERTS * (sizeof(struct book_alert) + sizeof(struct alert *)) + BOOK_INCIDENTS * (sizeof(struct book_incident) + sizeof(struct alert *)) +
 	    LEDGER_ROWS * sizeof(struct ledger_row) + DRAWN_ROWS * sizeof(struct name_row) +
-	    BASELINE_ROWS * (sizeof(struct baseline_row) + 2 * sizeof(uint32_t)) +
+	    BASELINE_ROWS * (sizeof(struct baseline_row) + 2 * sizeof(uint32_t)) + asked_bytes() +
+	    CUSTOMER_LAST * sizeof(struct customer_last) + CUSTOMER_HELD * sizeof(struct customer_held) +
 	    (links + 1) * (SERIES_POINTS * sizeof(struct series_point) + sizeof(struct series_point) + sizeof(struct link_load) +
 	    COVER_RAM + sizeof(struct curve) + 4 * sizeof(void *));
 }
@@ -55,7 +56,7 @@ budget_split(size_t memory, size_t links)
 	/* a small budget cannot hold the fixed tables when all of them are full, which they are not in a small network */
 	if (left < memory / 3)
 		left = memory / 3;
-	watches = left * 3 / 11 / (watch_bytes() + area_bytes() / AREA_SHARE);
+	watches = left / 4 / (watch_bytes() + area_bytes() / AREA_SHARE);
 	b.watches = (uint32_t)(watches < WATCHES_LEAST ? WATCHES_LEAST : watches < WATCHES_MOST ? watches : WATCHES_MOST);
 	b.areas = b.watches / AREA_SHARE + 16;
 	left -= b.watches * watch_bytes() + b.areas * area_bytes();

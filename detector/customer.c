@@ -8,6 +8,7 @@
 #include "detector/cusum.h"
 #include "detector/internal.h"
 #include "detector/pack.h"
+#include "detector/pair_names.h"
 #include "detector/tables.h"
 
 enum {
@@ -188,7 +189,7 @@ skipped(const struct engine *e, const struct pair *p)
 
 void
 customers_take(struct engine *e, const struct watch *w, const struct pair *p, const struct addr *peer, uint64_t peer_hash,
-    const struct name_slot *name)
+    const struct shard *names)
 {
 	const struct place place = place_of(&e->env, &p->client);
 	const struct prefix prefix = customer_prefix(e, &p->client, place.group);
@@ -199,9 +200,13 @@ customers_take(struct engine *e, const struct watch *w, const struct pair *p, co
 	if (prefix.bits == 128 || (w != NULL && w->life.alert != 0) || skipped(e, p))
 		return;
 	hash = addr_hash(e->env.seed, &prefix.addr);
-	if (p->large > 0 && name != NULL && held_again(&e->customers, mix(hash, name->hash + name->qtype), e->env.tick, name->ttl) &&
-	    c.repeat < p->large)
-		c.repeat = p->mixed && c.repeat == 0 ? p->sampling : p->mixed ? c.repeat : p->large;
+	for (const struct pair_name *a = pair_names_next(names, p, NULL); a != NULL; a = pair_names_next(names, p, a)) {
+		const struct name_slot *name = &names->name[a->name];
+
+		/* what its host repeated is in c already */
+		if (held_again(&e->customers, mix(hash, name->hash + name->qtype), e->env.tick, a->ttl))
+			c.repeat += a->large - a->repeat;
+	}
 	x = watches_find(&e->areas, e->env.seed, &prefix.addr, SIDE_CUSTOMER, SERVICE_DNS);
 	if (x == NULL && p->large > 0 && changes(&e->customers, hash, (uint32_t)who, e->env.tick) >= CUSTOMER_CHANGES)
 		x = make(e, &prefix.addr, place);
@@ -216,7 +221,7 @@ customers_take(struct engine *e, const struct watch *w, const struct pair *p, co
 	c.amid = amid(w, p);
 	if (w != NULL && w->report_s > x->report_s)
 		x->report_s = w->report_s;
-	watch_take_as(x, p, &c, peer, peer_hash, name, e->env.tick, e->env.begin_ns);
+	watch_take_as(x, p, &c, peer, peer_hash, names, e->env.tick, e->env.begin_ns);
 }
 
 void

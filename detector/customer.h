@@ -50,7 +50,7 @@ void customers_clear(struct customers *c);
 
 /* A pair with large answers of its client; w is its host's watch, which has taken it, or NULL (customers_cover). */
 void customers_take(struct engine *e, const struct watch *w, const struct pair *p, const struct addr *peer, uint64_t peer_hash,
-    const struct name_slot *name);
+    const struct shard *names);
 /* Any other pair; w is its client's watch, which has taken it, or NULL. */
 void customers_besides(struct engine *e, const struct watch *w, const struct pair *p);
 /* The client is new, and its customer has an alert: it needs no watch. */

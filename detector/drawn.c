@@ -70,24 +70,24 @@ row_for(struct drawn *t, const uint8_t *wire, size_t len, uint16_t qtype, int64_
 }
 
 void
-drawn_take(struct drawn *t, const struct pair *p, const struct name_slot *name, int64_t now_s)
+drawn_take(struct drawn *t, const struct addr *client, const struct pair_name *a, const struct name_slot *name, int64_t now_s)
 {
 	struct name_row *r;
 
-	if (p->large == 0 || name->len == 0)
+	if (a->large == 0 || name->len == 0)
 		return;
 	r = row_for(t, name->wire, name->len, name->qtype, now_s);
-	r->worth = worth(r, now_s) + p->large;
+	r->worth = worth(r, now_s) + a->large;
 	if (now_s > r->last_s)
 		r->last_s = now_s;
-	r->large += p->large;
-	r->matched += p->matched;
-	r->repeat += p->repeat;
-	r->bytes += p->large_bytes + p->later_bytes;
-	r->query_bytes += p->large_query_bytes;
-	r->size += p->large_size;
-	if (p->crowd != CROWD_OF_CLIENTS)
-		hll_add(&r->clients, addr_hash(t->salt, &p->client));
+	r->large += a->large;
+	r->matched += a->matched;
+	r->repeat += a->repeat;
+	r->bytes += a->bytes;
+	r->query_bytes += a->query_bytes;
+	r->size += a->size;
+	if (client != NULL)
+		hll_add(&r->clients, addr_hash(t->salt, client));
 }
 
 bool

@@ -1,7 +1,7 @@
 /* Names that draw amplified answers, across all clients: which (name, type) is being misused, by how many, and what it
  * yields.
  *
- * Fed from the pairs of a closing tick, so a packet costs nothing.  A bounded table: a full bucket of eight gives
+ * Fed from the pairs of a closing tick (pair_names.h), so a packet costs nothing here.  A bounded table: a full bucket of eight gives
  * up the name with the fewest large answers, halved for every day without any; counted.  Clients are
  * counted with HyperLogLog (9 %), under a salt that is saved with them, so that they go on counting after a restart.
  *
@@ -48,8 +48,8 @@ int drawn_init(struct drawn *t, uint64_t seed); /* 0 or ERR_NOMEM */
 void drawn_done(struct drawn *t);
 void drawn_clear(struct drawn *t);
 
-/* A pair's tick: its large answers all count for the name of the latest of them. */
-void drawn_take(struct drawn *t, const struct pair *p, const struct name_slot *name, int64_t now_s);
+/* What a client (NULL: a crowd) was answered about one name in a tick. */
+void drawn_take(struct drawn *t, const struct addr *client, const struct pair_name *a, const struct name_slot *name, int64_t now_s);
 
 /* At least 20 large answers, most of them asked for again within the TTL or by nobody. */
 bool name_misused(const struct name_row *r);

@@ -19,6 +19,7 @@ enum {
 	BELIEVE = 16,     /* but so many impossible times in a row that agree are */
 	FIRST_TICK = 7201, /* the longest record, and 1 modulo the lengths of all slots */
 	BLIND_MOST = 366 * 86400, /* after a longer time without a look, alerts are not the same any more */
+	SILENT_TICKS = 86400, /* so much of a longer silence counts: no answer is held, no name carried for longer */
 	LIVE_TICKS = 700, /* after so many ticks without traffic every window is empty and every alert closed */
 };
 
@@ -194,6 +195,7 @@ engine_new(const struct engine_config *c, const struct engine_sink *sink, char *
 	}
 	memset(e, 0, sizeof(*e));
 	e->env.seed = c->seed;
+	e->env.suffixes = c->suffixes;
 	e->env.large_answer = (uint32_t)c->settings->engine.large_answer;
 	/* records of the first tick cover earlier ones, which need numbers, too */
 	e->env.tick = e->env.first_tick = FIRST_TICK;
@@ -204,7 +206,7 @@ engine_new(const struct engine_config *c, const struct engine_sink *sink, char *
 		e->env.names |= names_parts(&c->group[i].settings);
 	e->sink = *sink;
 	e->networks_known = c->networks_n + c->resolvers_n + c->links_n > 0;
-	e->why = c->why != NULL ? why_new(c->why, c->seed) : NULL;
+	e->why = c->why != NULL ? why_new(c->why, c->suffixes, c->seed) : NULL;
 	if ((c->why != NULL && e->why == NULL) || make_places(e, c) < 0 || make_groups(e, c) < 0 || make_links(e, c) < 0 || make_tables(e, c) < 0) {
 		snprintf(why, why_size, "out of memory: the tables take %zu bytes",
 		    budget_split(c->memory_bytes, c->links_n).table_bytes);
@@ -328,7 +330,7 @@ move_to(struct engine *e, int64_t second)
 	if (left > 0) {
 		watches_skip_time(&e->watches);
 		watches_skip_time(&e->areas);
-		e->env.tick += (uint32_t)(left < LIVE_TICKS ? left : LIVE_TICKS);
+		e->env.tick += (uint32_t)(left < SILENT_TICKS ? left : SILENT_TICKS);
 		set_second(e, second);
 	}
 }

@@ -45,6 +45,7 @@ struct engine_config {
 	size_t never_n;
 	const struct engine_group *group; /* with thresholds of their own; at most GROUPS_MAX */
 	size_t groups_n;
+	const struct suffixes *suffixes; /* where zones begin (suffix.h), under the same seed; NULL: without a list */
 	const struct why_subject *why; /* keep the judgements of this; NULL: nobody's */
 };
 
@@ -57,7 +58,7 @@ struct engine_sink {
 
 struct engine;
 
-/* NULL with a line of reason.  Borrows nothing from the configuration but names of links and groups. */
+/* NULL with a line of reason.  Borrows nothing from the configuration but the suffixes and the names of links and groups. */
 struct engine *engine_new(const struct engine_config *c, const struct engine_sink *sink, char *why, size_t why_size);
 void engine_free(struct engine *e);
 
@@ -103,6 +104,7 @@ struct engine_stats {
 	uint64_t copies;             /* packets that a mirror showed again */
 	uint64_t unadmitted_packets, watches, watches_evicted, alerts, alerts_dropped;
 	uint64_t alerts_withheld;    /* opened without lines: engine.storm */
+	uint64_t names_unnamed;      /* large answers that count for no name: see pair_names.h */
 	uint64_t ledger, ledger_evicted, names, names_evicted, baselines, baselines_evicted;
 	/* fixed at the start: the tables, with the program around them, and how many there is room for */
 	size_t table_bytes, memory_most;

@@ -264,7 +264,7 @@ area_sentence(struct alert *a, const char *question, const char *rate)
 static void
 sentence(struct alert *a, const struct watch *w, const struct verdict *v)
 {
-	char who[PREFIX_TEXT], peer[ADDR_TEXT] = "", rate[32], ordinary[32], question[160], behind[96] = "", addresses[64] = "";
+	char who[PREFIX_TEXT], peer[ADDR_TEXT] = "", rate[32], ordinary[32], question[160], behind[96] = "", addresses[64] = "", held[80] = "";
 	const char *note = v->note != NULL ? v->note : "";
 	double bps = value(a, EV_BPS);
 
@@ -286,13 +286,16 @@ sentence(struct alert *a, const struct watch *w, const struct verdict *v)
 	}
 	switch (a->kind) {
 	case KIND_DNS_AMPLIFICATION_ABUSER:
+		if (value(a, EV_REPEAT_WITHIN_TTL) > 0 && value(a, EV_RESPONSES) > 0)
+			snprintf(held, sizeof(held), ", and it still held %.0f %% of them when it asked again (TTL left)",
+			    100 * value(a, EV_REPEAT_WITHIN_TTL) / value(a, EV_RESPONSES));
 		snprintf(a->message, sizeof(a->message),
 		    "%s draws amplified DNS answers through %s%s: asks %s %.1f times a second, %.0f bytes of query bring "
-		    "%.0f bytes of answer (%.2fx, at IP level), %s towards it%s; its own queries explain %.0f %% of them",
+		    "%.0f bytes of answer (%.2fx, at IP level), %s towards it%s; its own queries explain %.0f %% of them%s",
 		    who, peer, addresses, question, value(a, EV_QPS),
 		    value(a, EV_QUERY_PACKETS) > 0 ? value(a, EV_QUERY_BYTES) / value(a, EV_QUERY_PACKETS) : 0,
 		    value(a, EV_RESPONSES) > 0 ? value(a, EV_RESPONSE_BYTES) / value(a, EV_RESPONSES) : 0, value(a, EV_BAF),
-		    rate, behind, 100 * value(a, EV_MATCHED_SHARE));
+		    rate, behind, 100 * value(a, EV_MATCHED_SHARE), held);
 		break;
 	case KIND_DNS_AMPLIFICATION_VICTIM:
 		snprintf(a->message, sizeof(a->message),

@@ -270,70 +270,127 @@ hot_count(struct hot_zone *h, const struct zone *z, const struct shard_env *env,
 
 /* --- an answer --------------------------------------------------------------------------------------------- */
 
+/* Whose a name is: the zone's, and mostly nobody else's, or a customer's in it.  A flood hits one of them. */
+struct holders {
+	struct zone *zone, *customer, *hit;
+	struct flow_key own;  /* with the customer in the zone's place: what names carry goes to him, see suffix.h */
+	struct hot_zone *hot; /* of the one that is hit; NULL: it does not look attacked */
+};
+
+static struct zone *
+zone_now(struct shard_names *n, uint64_t hash, uint32_t tick)
+{
+	struct zone *z = zone_get(n, hash, tick);
+
+	if (z->tick != tick)
+		zone_roll(z, tick);
+	return z;
+}
+
+/* Of a zone's new failing names at least a third are one customer's (a quarter, once he is under judgement): he is the one
+ * who is attacked.  Fewer, and it is the zone, by way of its customers. */
+static bool
+is_his(const struct zone *customer, const struct zone *z)
+{
+	return (customer->hot != 0 ? 4 : 3) * customer->fresh_failing >= z->fresh_failing;
+}
+
+static void
+holders_of(struct shard_names *n, const struct shard_env *env, const struct flow *f, const struct flow_key *k, struct holders *o)
+{
+	o->zone = o->customer = o->hit = zone_now(n, k->zone, env->tick);
+	o->own = *k;
+	o->hot = NULL;
+	if (k->customer != k->zone) {
+		o->own.zone = k->customer;
+		o->own.sub = k->customer_sub;
+		o->customer = zone_now(n, k->customer, env->tick);
+		if (o->zone->hash != k->zone)
+			o->zone = o->customer; /* took its place in a full set */
+		else if (is_his(o->customer, o->zone))
+			o->hot = zone_hot(n, o->hit = o->customer, env, f, &o->own);
+	}
+	if (o->hot == NULL)
+		o->hot = zone_hot(n, o->hit = o->zone, env, f, o->zone->hash == k->zone ? k : &o->own);
+}
+
+static void
+zone_count(struct zone *z, uint32_t packets, bool failing, bool fresh, bool made_up)
+{
+	z->answers += packets;
+	z->failing += failing ? packets : 0;
+	z->fresh += fresh ? packets : 0;
+	z->fresh_failing += failing && fresh && made_up ? packets : 0;
+}
+
+static void
+holders_count(const struct holders *o, uint32_t packets, bool failing, bool fresh, bool made_up)
+{
+	zone_count(o->zone, packets, failing, fresh, made_up);
+	if (o->customer != o->zone)
+		zone_count(o->customer, packets, failing, fresh, made_up);
+}
+
 void
 names_answer(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k)
 {
 	struct shard_names *n = &s->names;
-	const struct dns_view *v = f->dns;
-	uint32_t packets = (uint32_t)f->packets;
-	bool failing = v->rcode == DNS_NXDOMAIN || v->rcode == DNS_SERVFAIL || v->rcode == DNS_REFUSED, fresh;
-	struct zone *z = zone_get(n, k->zone, env->tick);
-	struct hot_zone *h;
+	uint8_t rcode = f->dns->rcode;
+	bool failing = rcode == DNS_NXDOMAIN || rcode == DNS_SERVFAIL || rcode == DNS_REFUSED, fresh;
+	struct holders o;
 
-	if (z->tick != env->tick)
-		zone_roll(z, env->tick);
-	h = zone_hot(n, z, env, f, k);
-	if (h != NULL && failing) {
-		h->seen.word = h->bits;
-		fresh = name_filter_add(&h->seen, k->question, env->tick);
+	holders_of(n, env, f, k, &o);
+	if (o.hot != NULL && failing) {
+		o.hot->seen.word = o.hot->bits;
+		fresh = name_filter_add(&o.hot->seen, k->question, env->tick);
 	} else {
 		fresh = name_filter_add(&n->seen, k->question, env->tick);
 	}
-	z->answers += packets;
-	z->failing += failing ? packets : 0;
-	z->fresh += fresh ? packets : 0;
-	if (failing && fresh && !k->like_address)
-		z->fresh_failing += packets;
-	if (h != NULL)
-		hot_count(h, z, env, f, k, failing && !k->like_address, fresh);
+	holders_count(&o, (uint32_t)f->packets, failing, fresh, !k->block_list);
+	if (o.hot != NULL)
+		hot_count(o.hot, o.hit, env, f, k, failing && !k->block_list, fresh);
 	if (!failing && !k->like_address && (env->names & NAMES_CARRIERS) != 0)
-		carrier_answer(n, z, env, f, k, fresh);
+		carrier_answer(n, o.customer, env, f, &o.own, fresh);
+}
+
+/* --- a question without an answer ---------------------------------------------------------------------------- */
+
+static struct hot_zone *
+hot_peek(const struct shard_names *n, const struct zone *z)
+{
+	struct hot_zone *h = z != NULL && z->hot != 0 ? &n->hot[z->hot - 1] : NULL;
+
+	return h != NULL && h->hash == z->hash ? h : NULL;
 }
 
 struct hot_zone *
-names_hot(const struct shard_names *n, uint64_t zone)
+names_hot(const struct shard_names *n, const struct flow_key *k)
 {
-	const struct zone *z = names_zone_peek(n, zone);
-	struct hot_zone *h = z != NULL && z->hot != 0 ? &n->hot[z->hot - 1] : NULL;
+	const struct zone *z = names_zone_peek(n, k->zone), *customer = k->customer != k->zone ? names_zone_peek(n, k->customer) : NULL;
+	struct hot_zone *h = customer != NULL && (z == NULL || is_his(customer, z)) ? hot_peek(n, customer) : NULL;
 
-	return h != NULL && h->hash == zone ? h : NULL;
+	return h != NULL ? h : hot_peek(n, z);
 }
 
 struct hot_zone *
 names_unanswered(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k, bool fresh)
 {
-	struct shard_names *n = &s->names;
-	struct zone *z = zone_get(n, k->zone, env->tick);
 	uint32_t packets = (uint32_t)f->packets;
-	struct hot_zone *h;
-	bool random;
+	struct holders o;
+	bool made_up;
 
-	if (z->tick != env->tick)
-		zone_roll(z, env->tick);
-	h = zone_hot(n, z, env, f, k);
 	/* what was answered a while ago is not new; the memory of answers is not filled with what has none */
-	fresh = fresh && !name_filter_has(&n->seen, k->question);
+	fresh = fresh && !name_filter_has(&s->names.seen, k->question);
 	/* what is asked for text may be a tunnel's: without its answer nobody can tell */
-	random = fresh && !k->like_address && !names_rare_type(f->dns->qtype);
-	z->answers += packets;
-	z->failing += packets;
-	z->fresh += fresh ? packets : 0;
-	z->fresh_failing += random ? packets : 0;
-	if (h == NULL)
+	made_up = !k->block_list && !names_rare_type(f->dns->qtype);
+	holders_of(&s->names, env, f, k, &o);
+	holders_count(&o, packets, true, fresh, made_up);
+	if (o.hot == NULL)
 		return NULL;
-	hot_count(h, z, env, f, k, random, fresh);
-	h->labels += random ? k->sub * packets : 0;
-	return h;
+	hot_count(o.hot, o.hit, env, f, k, made_up, fresh);
+	if (fresh && made_up)
+		o.hot->labels += (o.hit->hash == k->zone ? k->sub : k->customer_sub) * packets;
+	return o.hot;
 }
 
 void

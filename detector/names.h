@@ -1,11 +1,14 @@
 /* What names tell: zones under random questions, clients whose questions fail, data carried in names.
  *
  * Nearly all of it is fed by answers that show their question: an answer says who asked, what, and how it ended.  Of queries
- * only those count that go to servers which do not answer (asked.h), and of a flood of these a part.  flow_keys hashes a name once, on any thread, and finds its zone: the
- * last two labels, three below the usual second-level suffixes ("co.uk").  The work then belongs to the shard of
- * the zone's hash (zones, carriers) or of the client's (failing clients), so every table sees its answers in the
- * order of the input whatever the number of threads, and at the end of a tick only what is remarkable is
- * looked at and goes into watches (names_tick.c).
+ * only those count that go to servers which do not answer (asked.h), and of a flood of these a part.  flow_keys hashes a name
+ * once, on any thread, and finds its zone and that of the customer in it (suffix.h).  The work then belongs to the shard of the
+ * zone's hash (zones, carriers) or of the client's (failing clients), so every table sees its answers in the order of the input
+ * whatever the number of threads, and at the end of a tick only what is remarkable is looked at and goes into watches
+ * (names_tick.c).
+ *
+ * An address written backwards (arpa) has a zone, too, a /16 or a /32 of IPv6: random questions for them hit the servers of
+ * whoever holds it.  Such names carry nothing, and a client whose questions for them fail reads logs.
  *
  * A *zone* is one cache line.  One whose answers fail for many new names is promoted to a *hot zone*, which counts
  * by the tick.  "New" is a question that is not in a filter of recent ones: a Bloom filter of two
@@ -29,6 +32,7 @@
 struct shard;
 struct shard_env;
 struct flow_key;
+struct suffixes;
 
 enum {
 	ZONES = 1 << 12, ZONE_WAYS = 4, /* of a shard */
@@ -150,12 +154,14 @@ int names_init(struct shard_names *n); /* 0 or ERR_NOMEM */
 size_t names_bytes(void);             /* what it takes */
 void names_done(struct shard_names *n);
 
-/* Fills the key's name, zone and flags from a message, as far as `parts` are looked for; any thread. */
-void names_key(const struct flow *f, uint64_t seed, uint8_t parts, struct flow_key *k);
-/* Where the zone of an uncompressed name begins; its length when it has none of its own (the root, a single label). */
-size_t names_zone_at(const uint8_t *wire, size_t len);
+/* Fills the key's name, zones and flags from a message, as far as `parts` are looked for; any thread. */
+void names_key(const struct flow *f, const struct suffixes *suffixes, uint64_t seed, uint8_t parts, struct flow_key *k);
+/* Where in a name the part begins that somebody registered, a domain or a name below a customers' suffix; its length: nowhere. */
+size_t names_registered_at(const struct suffixes *suffixes, const uint8_t *wire, size_t len);
 /* A zone of block lists or of look-ups by hash, whose names are new and fail by nature. */
 bool names_is_reputation(const uint8_t *zone, size_t len);
+/* A zone of addresses written backwards. */
+bool names_is_reverse(const uint8_t *zone, size_t len); /* in lower case */
 
 /* An answer at the shard of its zone, and a failing one at that of its client. */
 void names_answer(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k);
@@ -165,10 +171,10 @@ void names_failed(struct shard *s, const struct shard_env *env, const struct flo
  * shard of its zone.  `fresh`: it is new among unanswered ones.  The hot zone it counted for, or NULL. */
 struct hot_zone *names_unanswered(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k,
     bool fresh);
-/* Of a zone's hash, or NULL. */
-struct hot_zone *names_hot(const struct shard_names *n, uint64_t zone);
-/* The name's part of a key: zone, question, sub and like_address. */
-void names_hash(const struct dns_view *v, uint64_t seed, struct flow_key *k);
+/* The one that such a question would count for now, or NULL. */
+struct hot_zone *names_hot(const struct shard_names *n, const struct flow_key *k);
+/* The name's part of a key: question, zone and customer, and what it looks like. */
+void names_hash(const struct dns_view *v, const struct suffixes *suffixes, uint64_t seed, struct flow_key *k);
 /* What an alert is open about never becomes usual. */
 void names_unusual(struct shard_names *n, const struct hot_zone *h);
 

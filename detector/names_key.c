@@ -5,6 +5,7 @@
 #include <xxhash.h>
 
 #include "detector/names_inner.h"
+#include "detector/suffix.h"
 
 /* Lower case of eight bytes at once: adding to the low seven bits of each carries into its top bit from 'A' on, and again
  * from '[' on. */
@@ -17,63 +18,76 @@ lower8(uint64_t w)
 	return w | ((from_a & ~past_z & ~w & 0x80 * ones) >> 2);
 }
 
-/* Second-level labels below which countries register names. */
-static bool
-is_suffix(const uint8_t *label)
-{
-	static const char known[] = "co  com net org ac  gov edu or  ne  go  gob nom mil ltd plc sch nhs id  web biz me  in  ";
-	char text[4] = {' ', ' ', ' ', ' '};
-
-	if (label[0] < 2 || label[0] > 3)
-		return false;
-	for (int i = 0; i < label[0]; i++)
-		text[i] = (char)name_lower(label[1 + i]);
-	for (const char *k = known; *k != '\0'; k += 4)
-		if (memcmp(k, text, 3) == 0)
-			return true;
-	return false;
-}
+enum { LABELS_MAX = DNS_NAME_WIRE / 2 };
 
 struct shape {
-	size_t zone;        /* offset */
+	uint8_t label[LABELS_MAX]; /* where they begin */
 	uint32_t labels, numbers, nibbles; /* leading ones */
-	bool arpa;
 };
 
-static struct shape
-shape_of(const uint8_t *name, size_t len)
+static void
+shape_of(const uint8_t *name, size_t len, struct shape *s)
 {
-	struct shape s = {.zone = len};
-	size_t at[4] = {0};
 	bool numbers = true, nibbles = true;
 
-	for (size_t p = 0; p < len && name[p] != 0; p += name[p] + 1u) {
+	s->labels = s->numbers = s->nibbles = 0;
+	for (size_t p = 0; p < len && name[p] != 0 && s->labels < LABELS_MAX; p += name[p] + 1u) {
 		uint8_t n = name[p];
 
 		if (numbers) {
 			for (size_t i = 1; i <= n && numbers; i++)
 				numbers = n <= 3 && name[p + i] >= '0' && name[p + i] <= '9';
-			s.numbers += numbers;
+			s->numbers += numbers;
 		}
 		nibbles = nibbles && n == 1;
-		s.nibbles += nibbles;
-		at[s.labels++ & 3] = p;
+		s->nibbles += nibbles;
+		s->label[s->labels++] = (uint8_t)p;
 	}
-	if (s.labels < 2)
-		return s;
-	const uint8_t *top = &name[at[(s.labels - 1) & 3]];
-
-	s.arpa = top[0] == 4 && name_lower(top[1]) == 'a' && name_lower(top[2]) == 'r' && name_lower(top[3]) == 'p' && name_lower(top[4]) == 'a';
-	s.zone = at[(s.labels - 2) & 3];
-	if (s.labels > 2 && top[0] == 2 && is_suffix(&name[s.zone]))
-		s.zone = at[(s.labels - 3) & 3];
-	return s;
 }
 
-size_t
-names_zone_at(const uint8_t *wire, size_t len)
+static bool
+label_is(const uint8_t *label, const char *text)
 {
-	return shape_of(wire, len).zone;
+	return label[0] == strlen(text) && memcmp(label + 1, text, label[0]) == 0;
+}
+
+/* The number in a label of at most three digits; 256: it is none. */
+static unsigned int
+octet(const uint8_t *label)
+{
+	unsigned int x = 0;
+
+	for (unsigned int i = 1; i <= label[0]; i++)
+		x = label[0] <= 3 && label[i] >= '0' && label[i] <= '9' ? x * 10 + label[i] - '0' : 256;
+	return x < 256 ? x : 256;
+}
+
+/* Addresses whose names nobody is asked for beyond the next resolver (RFC 6303, RFC 7793), and those of no host. */
+static bool
+served_locally(unsigned int a, unsigned int b)
+{
+	return a == 0 || a == 10 || a == 127 || a >= 224 || (a == 100 && b >= 64 && b < 128) || (a == 169 && b == 254) ||
+	    (a == 172 && b >= 16 && b < 32) || (a == 192 && b == 168);
+}
+
+enum { REVERSE_V4 = 2 + 16 / 8, REVERSE_V6 = 2 + 32 / 4 };
+
+/* Below arpa: an address written backwards belongs to a /16 or to a /32 of IPv6, as large as what one holder is mostly given
+ * and wide enough for names that do not repeat; the list stops at in-addr.arpa.  len: to nobody's servers. */
+static size_t
+reverse_cut(const uint8_t *name, size_t len, const struct shape *s)
+{
+	const uint8_t *label = s->label + s->labels; /* [-1]: arpa */
+
+	if (s->labels >= REVERSE_V4 && label_is(&name[label[-2]], "in-addr")) {
+		unsigned int a = octet(&name[label[-3]]), b = octet(&name[label[-4]]);
+
+		return a == 256 || b == 256 || served_locally(a, b) ? len : label[-REVERSE_V4];
+	}
+	if (s->labels >= REVERSE_V6 && label_is(&name[label[-2]], "ip6") &&
+	    (label_is(&name[label[-3]], "2") || label_is(&name[label[-3]], "3"))) /* 2000::/3 */
+		return label[-REVERSE_V6];
+	return len;
 }
 
 bool
@@ -97,36 +111,59 @@ names_is_reputation(const uint8_t *zone, size_t len)
 	return false;
 }
 
+bool
+names_is_reverse(const uint8_t *zone, size_t len)
+{
+	return len > 6 && memcmp(zone + len - 6, "\4arpa", 6) == 0;
+}
+
 void
-names_hash(const struct dns_view *v, uint64_t seed, struct flow_key *k)
+names_hash(const struct dns_view *v, const struct suffixes *suffixes, uint64_t seed, struct flow_key *k)
 {
 	uint64_t word[(DNS_NAME_WIRE + 8) / 8];
 	const uint8_t *low = (const uint8_t *)word;
-	size_t n = v->name_len;
-	struct shape s = shape_of(v->name, n);
+	size_t n = v->name_len, zone = n;
+	bool arpa;
+	struct shape s;
 
 	word[(n - 1) / 8] = 0;
 	memcpy(word, v->name, n);
 	/* label lengths are below 64 and never letters, so the whole name can be folded blindly */
 	for (size_t i = 0; i < (n + 7) / 8; i++)
 		word[i] = lower8(word[i]);
-	k->question = XXH3_64bits_withSeed(low, s.zone, seed);
-	if (s.zone < n) {
-		uint64_t zone = XXH3_64bits_withSeed(low + s.zone, n - s.zone, seed);
+	shape_of(low, n, &s);
+	arpa = s.labels > 1 && label_is(&low[s.label[s.labels - 1]], "arpa");
+	k->customer_sub = (uint8_t)n;
+	if (arpa) {
+		zone = reverse_cut(low, n, &s);
+	} else if (s.labels > 1) {
+		const struct suffix_cut cut = suffixes_cut(suffixes, low, s.label, s.labels);
 
-		k->question = mix(k->question, zone);
-		if (!s.arpa)
-			k->zone = zone != 0 ? zone : 1;
+		zone = cut.zone;
+		k->customer_sub = cut.customer;
 	}
-	/* an address written backwards, as block lists are asked for it, is data that nobody made up */
-	k->like_address = s.arpa || s.numbers >= 4 || s.nibbles >= 16;
-	k->sub = (uint8_t)s.zone;
+	k->question = XXH3_64bits_withSeed(low, zone, seed);
+	if (zone < n) {
+		uint64_t hash = XXH3_64bits_withSeed(low + zone, n - zone, seed);
+
+		k->question = mix(k->question, hash);
+		k->zone = hash != 0 ? hash : 1;
+	}
+	k->customer = k->zone;
+	if (k->customer_sub < zone) {
+		k->customer = XXH3_64bits_withSeed(low + k->customer_sub, n - k->customer_sub, seed);
+		k->customer += k->customer == 0;
+	}
+	/* an address written backwards is data that nobody made up: as block lists are asked for it, and as logs are read */
+	k->block_list = !arpa && (s.numbers >= 4 || s.nibbles >= 16);
+	k->like_address = arpa || k->block_list;
+	k->sub = (uint8_t)zone;
 	/* a client's question and the resolver's own are two questions, as are those for two types */
 	k->question = mix(k->question, (uint64_t)v->qtype << 1 | v->recursion_desired);
 }
 
 void
-names_key(const struct flow *f, uint64_t seed, uint8_t parts, struct flow_key *k)
+names_key(const struct flow *f, const struct suffixes *suffixes, uint64_t seed, uint8_t parts, struct flow_key *k)
 {
 	const struct dns_view *v = f->dns;
 	bool failing = v->rcode == DNS_NXDOMAIN || v->rcode == DNS_SERVFAIL || v->rcode == DNS_REFUSED;
@@ -136,6 +173,18 @@ names_key(const struct flow *f, uint64_t seed, uint8_t parts, struct flow_key *k
 	k->fails = failing && (parts & NAMES_FAILERS) != 0 && v->recursion_desired && f->proto == FLOW_UDP;
 	if (!k->fails && (parts & (NAMES_ZONES | NAMES_CARRIERS)) == 0)
 		return;
-	names_hash(v, seed, k);
+	names_hash(v, suffixes, seed, k);
 	k->named = k->zone != 0 && (parts & (NAMES_ZONES | NAMES_CARRIERS)) != 0;
+}
+
+size_t
+names_registered_at(const struct suffixes *suffixes, const uint8_t *wire, size_t len)
+{
+	const struct dns_view v = {.name = wire, .name_len = (uint8_t)len};
+	struct flow_key k = {0};
+
+	if (len < 2)
+		return len;
+	names_hash(&v, suffixes, 0, &k);
+	return k.customer_sub < k.sub ? k.customer_sub : k.sub;
 }

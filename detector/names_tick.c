@@ -16,6 +16,7 @@ enum {
 	CARRIED_HOUR = 2000,  /* bytes: a part of what is judged */
 	CARRIED_DAY = 20000,
 	CARRIED_ADDRESSES = 5, /* so many times more where addresses are asked for */
+	REVERSE_CLIENTS = 5,  /* fewer list a network's names, or read logs; see docs/calibration.md */
 	RESOLVER_CLIENTS = 2, /* who answers so many clients at once asks for others */
 	QUIET_S = 900,        /* a tunnel may be silent so long and be the same one */
 	SLOW_QUIET_S = 7200,
@@ -89,10 +90,11 @@ take_zone(struct engine *e, struct shard_names *n, struct hot_zone *h)
 		if (w->life.alert != 0)
 			names_unusual(n, h);
 	}
-	w->names.reputation = names_is_reputation(h->zone.wire, h->zone.len);
 	for (int i = 0; i < HLL_REGISTERS; i++)
 		if (w->peers[0].reg[i] < h->clients.reg[i])
 			w->peers[0].reg[i] = h->clients.reg[i];
+	w->names.reputation = names_is_reputation(h->zone.wire, h->zone.len) ||
+	    (names_is_reverse(h->zone.wire, h->zone.len) && watch_peer_count(w) < REVERSE_CLIENTS);
 	for (int i = 0; i < HOT_PEERS; i++)
 		if (h->peer[i].n > 0)
 			watch_take_peer(w, &h->peer[i].addr, h->peer[i].n, 0);

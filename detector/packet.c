@@ -8,6 +8,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "detector/pair_names.h"
 #include "detector/tables.h"
 
 enum {
@@ -156,27 +157,6 @@ held_again(struct shard *s, uint64_t hash, uint32_t tick, uint32_t ttl, bool kno
 	return times >= 2;
 }
 
-static uint32_t
-name_keep(struct shard *s, const struct dns_view *v, uint64_t hash, uint32_t tick)
-{
-	struct name_slot *set = &s->name[hash & (NAME_SLOTS - 1) & ~3u], *n = set;
-
-	if (v->name_len == 0)
-		return 0;
-	for (int i = 0; i < 4; i++) {
-		if (set[i].hash == hash && set[i].qtype == v->qtype) {
-			set[i].tick = tick;
-			return (uint32_t)(&set[i] - s->name) + 1;
-		}
-		if (set[i].tick < n->tick)
-			n = &set[i];
-	}
-	*n = (struct name_slot){.hash = hash, .tick = tick, .qtype = v->qtype, .len = v->name_len};
-	for (size_t i = 0; i < v->name_len; i++)
-		n->wire[i] = (uint8_t)(v->name[i] >= 'A' && v->name[i] <= 'Z' ? v->name[i] + 32 : v->name[i]);
-	return (uint32_t)(n - s->name) + 1;
-}
-
 static bool
 common_type(uint16_t qtype)
 {
@@ -254,20 +234,30 @@ no_answer(const struct shard *s, const struct flow *f, const struct pair *p)
 	return answer_view(f) == NULL && (f->flags & (FLOW_CUT | FLOW_RECORD)) == 0 && asked_lately(s, p);
 }
 
+/* Seconds for which its receiver holds an answer. */
+static uint32_t
+held_for(const struct dns_view *v)
+{
+	struct dns_records r;
+
+	dns_view_records(v, &r);
+	return r.min_ttl == UINT32_MAX ? TTL_UNKNOWN : r.min_ttl < TTL_LEAST ? TTL_LEAST : r.min_ttl < TTL_MOST ? r.min_ttl : TTL_MOST;
+}
+
 static void
 large_answer(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k,
     struct pair *p)
 {
 	const struct dns_view *v = answer_view(f);
 	uint64_t name = v != NULL ? name_hash(v, env->seed) : 0;
-	uint32_t asked = 0, ttl = TTL_UNKNOWN, n = (uint32_t)f->packets;
+	struct pair_name a = {.large = (uint32_t)f->packets, .bytes = f->bytes};
 
-	p->large += n;
+	p->large += a.large;
 	p->large_bytes += f->bytes;
 	answered(s, env, p, f->start_ns);
 	if ((f->flags & FLOW_RECORD) != 0) {
-		if (n / f->sampling > p->one_flow)
-			p->one_flow = n / f->sampling;
+		if (a.large / f->sampling > p->one_flow)
+			p->one_flow = a.large / f->sampling;
 		if (f->sampling <= 1)
 			size_vote_add(&p->sizes, f->bytes, f->packets);
 		return;
@@ -275,35 +265,29 @@ large_answer(struct shard *s, const struct shard_env *env, const struct flow *f,
 	if (v == NULL) {
 		p->large_size += (uint32_t)f->bytes;
 		if (asked_lately(s, p))
-			p->matched += n;
+			p->matched += a.large;
 		return;
 	}
-	p->large_size += v->size * n;
+	a.size = v->size * a.large;
+	if ((f->flags & FLOW_FRAG_FIRST) != 0 && a.size > f->bytes)
+		a.missing = a.size - f->bytes;
 	const uint64_t open = mix(pair_hash(k->dst, k->src, SERVICE_DNS), v->id);
 
-	asked = f->sampling > 1 ? 0 : open_take(s, open, env->tick);
-	if (asked != 0) {
-		p->matched++;
-		p->large_query_bytes += asked;
-	} else if (f->sampling <= 1) {
+	a.query_bytes = f->sampling > 1 ? 0 : open_take(s, open, env->tick);
+	a.matched = a.query_bytes != 0;
+	if (a.query_bytes == 0 && f->sampling <= 1)
 		open_put_early(s, open, env->tick);
-	}
 	if (name != 0) {
-		struct dns_records r;
-		uint32_t before = p->name;
-
-		dns_view_records(v, &r);
-		if (r.min_ttl != UINT32_MAX)
-			ttl = r.min_ttl < TTL_LEAST ? TTL_LEAST : r.min_ttl < TTL_MOST ? r.min_ttl : TTL_MOST;
-		if (held_again(s, mix(k->dst, name + v->qtype), env->tick, ttl, p->drawn > 0))
-			p->repeat += n;
-		p->name = name_keep(s, v, name, env->tick);
-		p->mixed = p->mixed || (before != 0 && before != p->name);
-		if (p->name != 0)
-			s->name[p->name - 1].ttl = (uint16_t)ttl;
+		a.ttl = held_for(v);
+		a.repeat = held_again(s, mix(k->dst, name + v->qtype), env->tick, a.ttl, p->drawn > 0) ? a.large : 0;
+		pair_names_add(s, p, v, name, env->tick, &a);
 		if (common_type(v->qtype))
 			s->watch_common = true;
 	}
+	p->large_size += a.size;
+	p->matched += a.matched;
+	p->repeat += a.repeat;
+	p->large_query_bytes += a.query_bytes;
 }
 
 static void

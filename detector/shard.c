@@ -39,6 +39,7 @@ shard_init(struct shard *s, uint32_t hosts, uint32_t pairs, uint32_t links)
 	s->pair_tag = lines(pairs, sizeof(*s->pair_tag));
 	s->pair_slot = lines(pairs, sizeof(*s->pair_slot));
 	s->pair = lines(TICK_PAIRS + TICK_CROWDS + 2, sizeof(*s->pair));
+	s->pair_name = calloc(TICK_NAMES, sizeof(*s->pair_name));
 	s->open = calloc(OPEN_QUERIES, sizeof(*s->open));
 	s->held = calloc(HELD_ANSWERS, sizeof(*s->held));
 	s->name = calloc(NAME_SLOTS, sizeof(*s->name));
@@ -46,7 +47,7 @@ shard_init(struct shard *s, uint32_t hosts, uint32_t pairs, uint32_t links)
 	s->link_down = calloc(links + 1, sizeof(*s->link_down));
 	s->gone = calloc(3, sizeof(*s->gone));
 	if (s->host_tag == NULL || s->host == NULL || s->pair_tag == NULL || s->pair == NULL ||
-	    s->pair_slot == NULL || s->open == NULL || s->held == NULL || s->name == NULL || s->log == NULL ||
+	    s->pair_slot == NULL || s->pair_name == NULL || s->open == NULL || s->held == NULL || s->name == NULL || s->log == NULL ||
 	    s->link_down == NULL || s->gone == NULL || countmin_init(&s->seen, SEEN_WIDTH) < 0 ||
 	    fragment_table_init(&s->fragments, FRAGMENTS) < 0 || names_init(&s->names) < 0 ||
 	    asked_list_init(&s->asked) < 0) {
@@ -70,6 +71,7 @@ shard_done(struct shard *s)
 	free(s->pair_tag);
 	free(s->pair);
 	free(s->pair_slot);
+	free(s->pair_name);
 	free(s->open);
 	free(s->held);
 	free(s->name);
@@ -168,7 +170,7 @@ flow_keys(const struct shard_env *env, const struct flow *f, size_t n, struct fl
 		k[i].fails = k[i].named = false;
 		k[i].zone = 0;
 		if (env->names != 0 && k[i].service == SERVICE_DNS && k[i].dir == FLOW_ANSWERS && f[i].dns != NULL && f[i].dns->response)
-			names_key(&f[i], env->seed, env->names, &k[i]);
+			names_key(&f[i], env->suffixes, env->seed, env->names, &k[i]);
 	}
 }
 
@@ -509,7 +511,7 @@ pair_get(struct shard *s, const struct shard_env *env, const struct ends *e, uin
 void
 shard_tick_done(struct shard *s, const struct shard_env *env)
 {
-	s->pair_n = 0;
+	s->pair_n = s->pair_names_n = 0;
 	s->counted = false;
 	s->sums = (struct tick_sums){0};
 	if (env->links_n > 0)

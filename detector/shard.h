@@ -74,7 +74,7 @@ struct pair {
 	int64_t from_ns, to_ns;      /* what its records cover together; 0: there are none */
 	uint64_t query_bytes, answer_bytes, large_bytes, later_bytes;
 	uint32_t slot;
-	uint32_t name;               /* slot + 1 of the question of its latest large answer in this tick */
+	uint32_t names;              /* index + 1 of its rows in shard.pair_name: what its large answers were for */
 	uint32_t sampling;
 	uint32_t one_flow;           /* packets of large answers in the largest of its records */
 	uint32_t queries, any_queries;
@@ -93,7 +93,6 @@ struct pair {
 	uint8_t drawn;               /* its slot's, before this tick */
 	uint8_t last_at;             /* its latest such answer: 1/256 s into the tick */
 	bool fresh;                  /* the pair entered the table in this tick */
-	bool mixed;                  /* its large answers of this tick are to several questions */
 	bool owned;                  /* fragments of records, found to belong to this service */
 	bool whole;                  /* fragments of records, the first ones among them: see flow_whole_fragments */
 	bool counted;                /* records or samples: answers are matched by number, not one by one */
@@ -103,6 +102,16 @@ struct pair {
 	bool web;                    /* answers to port 443: a conversation of web servers, perhaps, of which one half is seen */
 };
 
+/* What one pair's large answers to one question were in the current tick; see pair_names.h. */
+struct pair_name {
+	uint32_t next;               /* index + 1 of the pair's next one */
+	uint32_t name;               /* index into shard.name */
+	uint32_t large, matched, repeat, size, query_bytes; /* as in struct pair */
+	uint32_t ttl;                /* s for which the latest answer may be held */
+	uint64_t bytes;              /* of the answers, and once settled of their fragments */
+	uint64_t missing;            /* what was still to come when first fragments were seen */
+};
+
 enum { LATE_RECORD_S = 3600 }; /* what records tell of an earlier time counts in the totals alone */
 
 enum { NAME_SLOTS = 512 };
@@ -110,7 +119,6 @@ struct name_slot {
 	uint64_t hash;
 	uint32_t tick;
 	uint16_t qtype;
-	uint16_t ttl;    /* for which the latest answer may be held, s */
 	uint8_t len;
 	uint8_t wire[DNS_NAME_WIRE];
 };
@@ -127,6 +135,7 @@ struct shard_counters {
 	uint64_t unadmitted_packets, unadmitted_bytes; /* of hosts too small to enter a full table */
 	uint64_t unadmitted_flows;                      /* the same for pairs */
 	uint64_t lost_pairs;                            /* flows of a tick with more pairs than fit */
+	uint64_t unnamed;                               /* large answers whose question found no room */
 	uint64_t hosts, pairs;                          /* now in the tables */
 };
 
@@ -143,7 +152,8 @@ struct held_answer {
 };
 
 enum { OPEN_QUERIES = 1 << 13, HELD_ANSWERS = 1 << 13, QUERY_LOG = 1 << 12, FRAGMENTS = 1 << 13,
-	TICK_PAIRS = 1 << 13, TICK_CROWDS = 1 << 8, SEEN_WIDTH = 1 << 16 }; /* together fit into pair_slot.now */
+	TICK_PAIRS = 1 << 13, TICK_CROWDS = 1 << 8, /* together fit into pair_slot.now */
+	TICK_NAMES = 1 << 12, SEEN_WIDTH = 1 << 16 };
 
 struct shard {
 	/* neighbours belong to other threads: none of them shares a cache line, nor the pair that is fetched with it */
@@ -155,6 +165,8 @@ struct shard {
 	uint32_t pair_buckets;
 	struct pair *pair;   /* those of this tick, in order of first touch */
 	uint32_t pair_n;
+	struct pair_name *pair_name; /* of this tick */
+	uint32_t pair_names_n;
 	struct countmin seen;
 	struct fragment_table fragments;
 	struct open_query *open;    /* sets of 4 */
@@ -183,6 +195,7 @@ struct shard_env {
 	const struct place *places;
 	const uint64_t *answering; /* servers that answer: see asked.h */
 	struct service_map services;
+	const struct suffixes *suffixes; /* NULL: without a list */
 	uint32_t links_n;
 	uint8_t names;          /* enum names_part: what is looked for */
 };
@@ -194,10 +207,10 @@ struct flow_key {
 	uint8_t service;
 	uint8_t dir;        /* FLOW_ASKS, FLOW_ANSWERS */
 	/* an answer with its question: see names.h */
-	uint8_t sub;        /* bytes of the name before its zone */
-	bool like_address, fails;
+	uint8_t sub, customer_sub; /* bytes of the name before its zone, and before its customer's */
+	bool like_address, block_list, fails;
 	bool named;         /* it goes to the shard of its zone */
-	uint64_t question, zone; /* keyed hashes; zone 0: none that is counted */
+	uint64_t question, zone, customer; /* keyed hashes; zone 0: none that is counted */
 };
 enum { FLOW_ASKS = 1, FLOW_ANSWERS = 2 };
 

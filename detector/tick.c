@@ -4,6 +4,7 @@
 
 #include "base/timefmt.h"
 #include "detector/internal.h"
+#include "detector/pair_names.h"
 #include "detector/tables.h"
 
 enum { OWNER_S = 300 }; /* the two have used the service so lately: the long window */
@@ -18,83 +19,6 @@ engine_stranger(const struct engine *e, const struct pair *p, struct place clien
 		return true;
 	/* a private server with a public client can only be ours with a stranger */
 	return p->crowd == CROWD_NONE && addr_is_private(&p->server) && !addr_is_private(&p->client);
-}
-
-/* --- servers ------------------------------------------------------------------------------------ */
-
-static struct server *
-server_set(const struct engine *e, const struct addr *a)
-{
-	return &e->server[addr_hash(e->env.seed, a) & (SERVERS - 1) & ~(uint64_t)3];
-}
-
-const struct server *
-engine_find_server(const struct engine *e, const struct addr *a)
-{
-	const struct server *set = server_set(e, a);
-
-	for (int i = 0; i < 4; i++)
-		if (set[i].used && addr_equal(&set[i].addr, a))
-			return &set[i];
-	return NULL;
-}
-
-struct server *
-engine_server(struct engine *e, const struct addr *a)
-{
-	struct server *set = server_set(e, a), *s = NULL;
-
-	for (int i = 0; i < 4 && s == NULL; i++)
-		if (set[i].used && addr_equal(&set[i].addr, a))
-			s = &set[i];
-	for (int i = 0; i < 4 && s == NULL; i++)
-		if (!set[i].used)
-			s = &set[i];
-	/* else one that this tick has not written leaves */
-	for (int i = 0; i < 4 && (s == NULL || !s->used); i++)
-		if (s == NULL && set[i].tick != e->env.tick)
-			s = &set[i];
-	if (s == NULL)
-		return NULL;
-	if (!s->used || !addr_equal(&s->addr, a))
-		*s = (struct server){.addr = *a, .used = true};
-	if (s->tick != e->env.tick) {
-		s->tick = e->env.tick;
-		s->queries = s->answers = s->fresh = s->clients_now = 0;
-		s->query_bytes = 0;
-		s->from_ns = s->to_ns = 0;
-		if (e->server_touched_n < SERVERS)
-			e->server_touched[e->server_touched_n++] = (uint32_t)(s - e->server);
-	}
-	return s;
-}
-
-static void
-count_server(struct engine *e, const struct pair *p)
-{
-	struct server *s;
-
-	if (p->service != SERVICE_DNS || p->crowd == CROWD_OF_SERVERS)
-		return;
-	s = engine_server(e, &p->server);
-	if (s == NULL)
-		return;
-	if (p->to_ns != 0) {
-		if (s->to_ns == 0 || p->from_ns < s->from_ns)
-			s->from_ns = p->from_ns;
-		if (p->to_ns > s->to_ns)
-			s->to_ns = p->to_ns;
-	}
-	s->queries += p->queries;
-	s->query_bytes += p->query_bytes;
-	s->answers += p->answers;
-	s->answers_all += p->answers;
-	if (p->answers > 0)
-		s->answered_tick = e->env.tick;
-	if (p->fresh || p->crowd == CROWD_OF_CLIENTS)
-		s->fresh += p->queries;
-	if (p->answers > 0 && p->queries > 0 && ++s->clients_now > s->clients)
-		s->clients = s->clients_now;
 }
 
 /* What the configuration says of its address. */
@@ -253,17 +177,17 @@ asked_about(const struct engine *e, const struct pair *p)
 
 /* New addresses of an IPv6 prefix that is named already count for it, and take no room of their own. */
 static bool
-covered(struct engine *e, const struct pair *p, const struct addr *peer, const struct name_slot *name)
+covered(struct engine *e, const struct shard *s, const struct pair *p, const struct addr *peer)
 {
 	uint64_t hash = addr_hash(e->drawn.salt, peer != NULL ? peer : &p->client);
 
 	if (addr_is_v4(&p->client))
 		return false;
 	if (customers_cover(e, p)) {
-		customers_take(e, NULL, p, peer, hash, name);
+		customers_take(e, NULL, p, peer, hash, s);
 		return true;
 	}
-	return areas_cover(e, p, peer, hash, name);
+	return areas_cover(e, p, peer, hash, s);
 }
 
 /* Into the curves: the seconds that records cover, or this one. */
@@ -277,7 +201,7 @@ count_pair(struct engine *e, const struct pair *p)
 }
 
 static void
-take_pair(struct engine *e, const struct shard *s, const struct pair *p)
+take_pair(struct engine *e, struct shard *s, const struct pair *p)
 {
 	bool crowd_client = p->crowd == CROWD_OF_CLIENTS, crowd_server = p->crowd == CROWD_OF_SERVERS;
 	struct place client = {0}, server = {0};
@@ -285,7 +209,7 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 	const struct addr *a, *peer;
 	struct watch *w;
 
-	count_server(e, p);
+	engine_count_server(e, p);
 	if (p->service == SERVICE_DNS && p->answers > 0)
 		names_take_pair(e, p, p->recursed > 0 &&
 		    engine_stranger(e, p, place_of(&e->env, &p->client), place_of(&e->env, &p->server)));
@@ -309,9 +233,10 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 	/* with known networks, what strangers do to each other is not ours to judge */
 	if (e->networks_known && ((client.flags | server.flags) & HOST_OURS) == 0)
 		return;
-	if (p->name != 0)
-		drawn_take(&e->drawn, p, &s->name[p->name - 1], time_seconds(e->env.begin_ns));
-	if (side == SIDE_CLIENT && remarkable(p) && covered(e, p, peer, p->name != 0 ? &s->name[p->name - 1] : NULL))
+	pair_names_settle(s, p);
+	for (const struct pair_name *x = pair_names_next(s, p, NULL); x != NULL; x = pair_names_next(s, p, x))
+		drawn_take(&e->drawn, crowd_client ? NULL : &p->client, x, &s->name[x->name], time_seconds(e->env.begin_ns));
+	if (side == SIDE_CLIENT && remarkable(p) && covered(e, s, p, peer))
 		return;
 	w = remarkable(p) ? watches_admit(&e->watches, e->env.seed, a, side, p->service, e->env.tick, p->drawn,
 	    (p->service == SERVICE_DNS ? p->large : p->answers) > 1) : why_watch(e, a, side, p->service);
@@ -321,13 +246,12 @@ take_pair(struct engine *e, const struct shard *s, const struct pair *p)
 	if (p->to_ns != 0)
 		w->report_s = engine_report_s(e);
 	/* peers are counted under a salt that outlives a restart, unlike the seed */
-	watch_take(w, p, peer, addr_hash(e->drawn.salt, peer != NULL ? peer : a),
-	    p->name != 0 ? &s->name[p->name - 1] : NULL, e->env.tick, e->env.begin_ns);
+	watch_take(w, p, peer, addr_hash(e->drawn.salt, peer != NULL ? peer : a), s, e->env.tick, e->env.begin_ns);
 	if (!remarkable(p))
 		return;
-	areas_take(e, w, p, peer, addr_hash(e->env.seed, peer != NULL ? peer : a), p->name != 0 ? &s->name[p->name - 1] : NULL);
+	areas_take(e, w, p, peer, addr_hash(e->env.seed, peer != NULL ? peer : a), s);
 	if (side == SIDE_CLIENT && !addr_is_v4(a))
-		customers_take(e, w, p, peer, addr_hash(e->drawn.salt, peer != NULL ? peer : a), p->name != 0 ? &s->name[p->name - 1] : NULL);
+		customers_take(e, w, p, peer, addr_hash(e->drawn.salt, peer != NULL ? peer : a), s);
 }
 
 enum { FRAGMENTS_OF_ANSWER = 6 }; /* at most, a DNS message being 8 KiB in practice */
@@ -382,7 +306,7 @@ dns_orphans(const struct engine *e, const struct pair *p, uint8_t owner)
 
 /* Fragments of records, after all other pairs of the tick: in whatever order the records came, their service is known. */
 static void
-take_fragments(struct engine *e, const struct shard *s, const struct pair *p)
+take_fragments(struct engine *e, struct shard *s, const struct pair *p)
 {
 	struct pair q = *p;
 	struct place client, server;

@@ -33,6 +33,7 @@ engine_stats(const struct engine *e, struct engine_stats *s)
 		s->evicted_pairs += c->evicted_pairs;
 		s->evicted += c->evicted_hosts + c->evicted_pairs;
 		s->unadmitted_packets += c->unadmitted_packets;
+		s->names_unnamed += c->unnamed;
 	}
 }
 

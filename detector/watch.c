@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "detector/pair_names.h"
 
 const uint32_t watch_window_s[WATCH_WINDOWS] = {W1, W10 * 10};
 
@@ -494,16 +495,16 @@ cell_of_pair(const struct pair *p)
 
 void
 watch_take(struct watch *w, const struct pair *p, const struct addr *peer, uint64_t peer_hash,
-    const struct name_slot *name, uint32_t tick, int64_t begin_ns)
+    const struct shard *names, uint32_t tick, int64_t begin_ns)
 {
 	const struct cell c = cell_of_pair(p);
 
-	watch_take_as(w, p, &c, peer, peer_hash, name, tick, begin_ns);
+	watch_take_as(w, p, &c, peer, peer_hash, names, tick, begin_ns);
 }
 
 void
 watch_take_as(struct watch *w, const struct pair *p, const struct cell *c, const struct addr *peer, uint64_t peer_hash,
-    const struct name_slot *name, uint32_t tick, int64_t begin_ns)
+    const struct shard *names, uint32_t tick, int64_t begin_ns)
 {
 	uint32_t weight = p->service == SERVICE_DNS ? p->large : p->answers;
 
@@ -547,8 +548,8 @@ watch_take_as(struct watch *w, const struct pair *p, const struct cell *c, const
 			hll_add(&w->peers[0], h ^ h >> 32);
 		}
 	}
-	if (name != NULL && p->large > 0)
-		take_name(w, name, p->large);
+	for (const struct pair_name *a = names != NULL ? pair_names_next(names, p, NULL) : NULL; a != NULL; a = pair_names_next(names, p, a))
+		take_name(w, &names->name[a->name], a->large);
 }
 
 /* A server answers for days: who is loud now must not drown in what came before. */

@@ -62,7 +62,7 @@ struct names_figures {
 	uint64_t all, bytes;                             /* answers and carried bytes, all the time */
 	double entropy;                                  /* bits a character */
 	double foreign;                                  /* share of characters that no host's name has */
-	bool reputation;                                 /* block lists and the like */
+	bool reputation;                                 /* block lists and the like: never named */
 };
 
 /* Short window (10 s) and long one (300 s), as sums kept up to date at each tick. */
@@ -195,12 +195,13 @@ void watch_set_name(struct watch *w, const uint8_t *wire, size_t len, uint16_t q
  * (Space-Saving's lower bound). */
 double watch_top_peer_share(const struct watch *w);
 
-/* Adds a pair's tick to the watch of one of its ends. */
+/* Adds a pair's tick to the watch of one of its ends.  names: the pair's shard, which has its rows of names; NULL: there
+ * are none. */
 void watch_take(struct watch *w, const struct pair *p, const struct addr *peer, uint64_t peer_hash,
-    const struct name_slot *name, uint32_t tick, int64_t begin_ns);
+    const struct shard *names, uint32_t tick, int64_t begin_ns);
 /* The same with what is to be added said by the caller. */
 void watch_take_as(struct watch *w, const struct pair *p, const struct cell *c, const struct addr *peer, uint64_t peer_hash,
-    const struct name_slot *name, uint32_t tick, int64_t begin_ns);
+    const struct shard *names, uint32_t tick, int64_t begin_ns);
 struct cell cell_of_pair(const struct pair *p);
 /* Closes the tick: moves `now` into the windows and brings the sums up to date. */
 void watch_close_tick(struct watch *w, uint32_t tick);

@@ -12,12 +12,13 @@
 /* --- what is asked about -------------------------------------------------------------------------------- */
 
 struct why *
-why_new(const struct why_subject *s, uint64_t seed)
+why_new(const struct why_subject *s, const struct suffixes *suffixes, uint64_t seed)
 {
 	struct why *y = calloc(1, sizeof(*y));
 	struct dns_view view = {.recursion_desired = true};
 	struct flow f = {.dns = &view};
 	struct flow_key k = {0};
+	size_t cut;
 
 	if (y == NULL)
 		return NULL;
@@ -27,11 +28,15 @@ why_new(const struct why_subject *s, uint64_t seed)
 		return NULL;
 	}
 	y->subject = *s;
-	if (s->type == WHY_ZONE && s->zone_len > 0) {
+	if (s->zone_len > 0) {
 		view.name = s->zone;
 		view.name_len = s->zone_len;
-		names_key(&f, seed, NAMES_ZONES, &k);
-		y->zone_hash = k.sub == 0 ? k.zone : 0;
+		names_key(&f, suffixes, seed, NAMES_ZONES, &k);
+		/* what somebody registered, a domain or a customer's name below one, is counted; a name below it is not */
+		cut = names_registered_at(suffixes, s->zone, s->zone_len);
+		y->subject.zone_len = (uint8_t)(s->zone_len - cut);
+		memcpy(y->subject.zone, s->zone + cut, y->subject.zone_len);
+		y->zone_hash = s->type == WHY_ZONE ? k.customer : 0;
 	}
 	return y;
 }

@@ -46,7 +46,7 @@ struct why {
 	uint64_t answers, failing, fresh;
 };
 
-struct why *why_new(const struct why_subject *s, uint64_t seed); /* NULL: out of memory */
+struct why *why_new(const struct why_subject *s, const struct suffixes *suffixes, uint64_t seed); /* NULL: out of memory */
 void why_free(struct why *y);
 
 /* Is it the host, or the link, that is asked about by itself?  y may be NULL: nobody asks. */

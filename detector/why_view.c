@@ -72,9 +72,9 @@ near_host(const struct why_subject *s, const struct addr *a, unsigned int bits, 
 }
 
 static void
-try_zone(struct nearest *n, const uint8_t *wire, size_t len, char keep[DNS_NAME_TEXT])
+try_zone(const struct engine *e, struct nearest *n, const uint8_t *wire, size_t len, char keep[DNS_NAME_TEXT])
 {
-	size_t at = names_zone_at(wire, len);
+	size_t at = names_registered_at(e->env.suffixes, wire, len);
 	unsigned int before = n->distance;
 	char text[DNS_NAME_TEXT];
 
@@ -102,16 +102,16 @@ near_zone(const struct engine *e, char out[DNS_NAME_TEXT])
 
 		for (int i = 0; i < HOT_ZONES; i++)
 			if (t->hot[i].hash != 0)
-				try_zone(&n, t->hot[i].zone.wire, t->hot[i].zone.len, keep);
+				try_zone(e, &n, t->hot[i].zone.wire, t->hot[i].zone.len, keep);
 		for (int i = 0; i < CARRIERS; i++)
 			if (t->carrier_key[i] != 0)
-				try_zone(&n, t->carrier[i].zone.wire, t->carrier[i].zone.len, keep);
+				try_zone(e, &n, t->carrier[i].zone.wire, t->carrier[i].zone.len, keep);
 		for (int i = 0; i < FAILERS; i++)
 			if (t->failer_key[i] != 0)
-				try_zone(&n, t->failer[i].sample.wire, t->failer[i].sample.len, keep);
+				try_zone(e, &n, t->failer[i].sample.wire, t->failer[i].sample.len, keep);
 		for (int i = 0; i < NAME_SLOTS; i++)
 			if (e->shard[s].name[i].hash != 0)
-				try_zone(&n, e->shard[s].name[i].wire, e->shard[s].name[i].len, keep);
+				try_zone(e, &n, e->shard[s].name[i].wire, e->shard[s].name[i].len, keep);
 	}
 	if (nearest_found(&n) != NULL)
 		memcpy(out, keep, sizeof(keep));

@@ -191,20 +191,40 @@ named_before(const struct drawn_name *d, size_t i)
 	return false;
 }
 
+enum { POLICY_NAME_MAX = 64 }; /* bytes left for the name of the policy zone: with it a line must fit 255 */
+
+/* Whoever asks for a name chose it.  In a policy some names mean something else, and one that does not fit keeps the whole
+ * zone from being loaded.  NULL: it is a name like any other. */
+static const char *
+unfit(const struct drawn_name *d)
+{
+	static const char prefix[] = "rpz-"; /* rpz-ip, rpz-client-ip, ... as the last label: a trigger of another kind */
+	size_t last = 0;
+
+	if (d->len <= 1)
+		return "the root cannot stand in a policy";
+	if (d->len + POLICY_NAME_MAX > DNS_NAME_WIRE)
+		return "too long for a policy";
+	for (size_t i = 0; i < d->len && d->wire[i] != 0; i += d->wire[i] + 1u) {
+		last = i;
+		if (d->wire[i] == 1 && d->wire[i + 1] == '*')
+			return "would stand for every name there";
+	}
+	if (d->wire[last] >= sizeof(prefix) - 1 && memcmp(&d->wire[last + 1], prefix, sizeof(prefix) - 1) == 0)
+		return "would be a trigger of another kind";
+	return NULL;
+}
+
 /* Relative names: the zone's own is set where it is loaded. */
 static void
 rpz_line(struct buf *b, const struct drawn_name *d, size_t i)
 {
 	char name[DNS_NAME_TEXT], type[12];
-	size_t n;
+	const char *why = named_before(d, i) ? "see above" : unfit(&d[i]);
 
 	dns_name_text(d[i].wire, d[i].len, name);
-	n = strlen(name);
-	if (n > 0 && name[n - 1] == '.')
-		name[--n] = '\0';
-	if (named_before(d, i) || n == 0) {
-		buf_printf(b, "; %s %s: %s\n", n == 0 ? "." : name, dns_type_text(d[i].qtype, type),
-		    n == 0 ? "the root cannot stand in a policy" : "see above");
+	if (why != NULL) {
+		buf_printf(b, "; %s %s: %s\n", name, dns_type_text(d[i].qtype, type), why);
 		return;
 	}
 	buf_printf(b, "%s CNAME rpz-tcp-only. ; %s, %.0f clients, %.0f bytes on average\n", name, dns_type_text(d[i].qtype, type),

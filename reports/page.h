@@ -114,6 +114,8 @@ struct report_input {
 	const char *const *database;  /* "country.mmdb, GeoLite2-Country, built 2026-04-03" */
 	size_t databases_n;
 
+	const char *suffixes;         /* which list says where zones begin; NULL: none */
+
 	const char *alerts_file, *rules_dir, *html_file, *public_key; /* NULL: not written, or not a file */
 	const char *kid;              /* 16 hex digits; NULL: no alert stream */
 	bool key_ephemeral;

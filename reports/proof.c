@@ -327,6 +327,9 @@ section_sure(struct buf *b, const struct report_input *in)
 		text_html(b, in->database[i]);
 	}
 	buf_str(b, "</dd>");
+	item(b, "Public suffixes");
+	text_html(b, in->suffixes != NULL ? in->suffixes : "no list: a zone is the last two labels, three below co.uk and its like");
+	buf_str(b, "</dd>");
 	signature(b, in);
 	buf_str(b, "</dl></div></section>");
 }

@@ -4,8 +4,8 @@
 set -eu
 
 build="gcc libc6-dev pkg-config libpcap-dev libmaxminddb-dev libsodium-dev libyaml-dev libjansson-dev libxxhash-dev
-	zlib1g-dev libzstd-dev liblz4-dev liblzo2-dev libbz2-dev libhiredis-dev"
-check="$build clang libclang-rt-14-dev libcmocka-dev iptables nftables iproute2 ethtool unbound rsyslog tcpdump openssl python3 mandoc procps
+	zlib1g-dev libzstd-dev liblz4-dev liblzo2-dev libbz2-dev libhiredis-dev publicsuffix"
+check="$build clang libclang-rt-14-dev libcmocka-dev libpsl-dev bind9-utils iptables nftables iproute2 ethtool unbound rsyslog tcpdump openssl python3 mandoc procps
 	nfdump nfdump-sflow softflowd fprobe pmacct argus-client argus-server redis-server zstd"
 nice="chromium fonts-dejavu-core tshark"   # wanted, not needed: what uses them says when it is skipped
 
@@ -21,6 +21,8 @@ missing() {
 if ! command -v dpkg-query >/dev/null 2>&1; then
 	pkg-config --exists libpcap libmaxminddb libsodium yaml-0.1 jansson libxxhash ||
 		echo "damp: not a Debian system; please install: $want" >&2
+	[ -r /usr/share/publicsuffix/public_suffix_list.dat ] ||
+		echo "damp: no public suffix list: zones will be the last two labels, unless public-suffixes names a file" >&2
 	exit 0
 fi
 

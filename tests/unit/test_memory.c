@@ -156,17 +156,17 @@ test_names(void **state)
 	assert_int_equal(drawn_init(&t, 3), 0);
 	assert_int_equal(drawn_init(&u, 4), 0);
 	for (uint32_t i = 0; i < 1000; i++) {
-		const struct pair p = {.client = kit_addr(0x0a000000 + i % 40), .service = SERVICE_DNS, .large = 2, .matched = 2, .repeat = 2,
-			.large_bytes = 8000, .large_query_bytes = 130, .later_bytes = 314, .large_size = 8178};
+		const struct pair_name a = {.large = 2, .matched = 2, .repeat = 2, .bytes = 8314, .query_bytes = 130, .size = 8178};
+		const struct addr client = kit_addr(0x0a000000 + i % 40);
 
-		drawn_take(&t, &p, &big, T0 + i);
+		drawn_take(&t, &client, &a, &big, T0 + i);
 	}
 	for (uint32_t i = 0; i < 20000; i++) {
-		const struct pair p = {.client = kit_addr(0x0a000000 + i), .service = SERVICE_DNS, .large = 1, .matched = 1, .large_bytes = 1200,
-			.large_query_bytes = 60, .large_size = 1170};
+		const struct pair_name a = {.large = 1, .matched = 1, .bytes = 1200, .query_bytes = 60, .size = 1170};
+		const struct addr client = kit_addr(0x0a000000 + i);
 		const struct name_slot s = name_of(i);
 
-		drawn_take(&t, &p, &s, T0 + 1000 + i / 100);
+		drawn_take(&t, &client, &a, &s, T0 + 1000 + i / 100);
 	}
 	assert_in_range(t.n, 1, DRAWN_ROWS);
 	assert_int_equal(t.n + t.evicted, 20001);
@@ -184,9 +184,10 @@ test_names(void **state)
 	assert_false(c.bad);
 	/* the same clients again, in another process: still forty */
 	for (uint32_t i = 0; i < 40; i++) {
-		const struct pair p = {.client = kit_addr(0x0a000000 + i), .service = SERVICE_DNS, .large = 1};
+		const struct pair_name a = {.large = 1};
+		const struct addr client = kit_addr(0x0a000000 + i);
 
-		drawn_take(&u, &p, &big, T0 + 3000);
+		drawn_take(&u, &client, &a, &big, T0 + 3000);
 	}
 	drawn_list(&u, T0 + 3000, list, DRAWN_ROWS);
 	assert_true(fabs(name_clients(list[0]) - 40) <= 3);

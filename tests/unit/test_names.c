@@ -63,7 +63,7 @@ key_of(const char *name)
 	struct flow_key k = {0};
 
 	say(&s, name, DNS_A, DNS_NXDOMAIN, 0, 0);
-	names_key(&s.flow, 42, 0xff, &k);
+	names_key(&s.flow, NULL, 42, 0xff, &k);
 	return k;
 }
 
@@ -75,7 +75,8 @@ test_zone(void **state)
 	} c[] = {
 		{"www.example.com", "example.com"}, {"example.com", "example.com"}, {"a.b.c.d.example.com", "example.com"},
 		{"www.shop.co.uk", "shop.co.uk"}, {"x.y.shop.com.au", "shop.com.au"}, {"co.uk", "co.uk"},
-		{"www.hbo.de", "hbo.de"}, {"www.t.co", "t.co"}, {"com", NULL}, {"random", NULL}, {"1.2.3.4.in-addr.arpa", NULL},
+		{"www.hbo.de", "hbo.de"}, {"www.t.co", "t.co"}, {"com", NULL}, {"random", NULL}, {"1.2.3.4.in-addr.arpa", "3.4.in-addr.arpa"},
+		{"4.3.64.10.in-addr.arpa", NULL}, {"lb._dns-sd._udp.0.1.168.192.in-addr.arpa", NULL}, {"203.in-addr.arpa", NULL},
 	};
 
 	(void)state;
