@@ -75,6 +75,7 @@ struct pipeline {
 	pthread_mutex_t read_lock;
 	struct source *source;
 	struct round round[ROUNDS];
+	struct names_memo *memo[THREADS_MAX]; /* of each thread */
 	uint64_t reading_no;        /* the round that is being read */
 	uint64_t done_no;           /* the round that is being worked through: those before are free again */
 	bool reading;               /* false: a live source's packets are worked on first */
@@ -110,7 +111,7 @@ grouped(const struct pipeline *p)
 }
 
 static void
-decode_slice(struct pipeline *p, struct slice *s)
+decode_slice(struct pipeline *p, unsigned int thread, struct slice *s)
 {
 	if (s->block->n > 0) {
 		flow_batch_reset(&s->batch);
@@ -126,7 +127,7 @@ decode_slice(struct pipeline *p, struct slice *s)
 		}
 		s->records += s->n;
 	}
-	engine_keys(p->engine, s->flow, s->n, s->key);
+	engine_keys_memo(p->engine, s->flow, s->n, p->memo[thread], s->key);
 	if (grouped(p))
 		shards_split(s->flow, s->key, s->n, groups_of(p), s->items);
 }
@@ -182,7 +183,7 @@ work_through(struct pipeline *p, struct slice *s, const struct block *b, size_t 
 	s->block = b;
 	for (s->first = first; s->first < end; s->first += s->done) {
 		s->count = end - s->first < SLICE ? end - s->first : SLICE;
-		decode_slice(p, s);
+		decode_slice(p, 0, s); /* always the first thread's work */
 		ingest_slice(p, s);
 	}
 }
@@ -292,7 +293,7 @@ read_and_decode(struct pipeline *p, unsigned int thread)
 	}
 	pthread_mutex_unlock(&p->read_lock);
 	for (size_t i = 0; i < n; i++)
-		decode_slice(p, &mine[i]);
+		decode_slice(p, thread, &mine[i]);
 	if (atomic_fetch_sub(&round->decoding, 1) == 1)
 		tell_done(p);
 	return true;
@@ -609,6 +610,13 @@ pipeline_new(struct engine *e, unsigned int threads)
 	for (unsigned int i = 0; i < p->threads * ROUNDS && err == 0; i++)
 		if (i == 0 || p->threads > 1)
 			err = reader_init(p, &p->round[i % ROUNDS].reader[i / ROUNDS]);
+	for (unsigned int i = 0; i < p->threads && err == 0; i++) {
+		p->memo[i] = aligned_alloc(_Alignof(struct names_memo), sizeof(*p->memo[i]));
+		if (p->memo[i] != NULL)
+			memset(p->memo[i], 0, sizeof(*p->memo[i]));
+		else
+			err = ERR_NOMEM;
+	}
 	if (err == 0)
 		err = start_helpers(p);
 	if (err < 0) {
@@ -629,6 +637,8 @@ pipeline_free(struct pipeline *p)
 		pthread_join(p->thread[i], NULL);
 	for (unsigned int i = 0; i < p->threads * ROUNDS; i++)
 		reader_done(&p->round[i % ROUNDS].reader[i / ROUNDS]);
+	for (unsigned int i = 0; i < p->threads; i++)
+		free(p->memo[i]);
 	pthread_cond_destroy(&p->done);
 	pthread_cond_destroy(&p->wake);
 	pthread_mutex_destroy(&p->lock);

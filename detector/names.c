@@ -11,7 +11,6 @@
 enum {
 	FILTER_WORDS = 1 << 13,
 	FILTER_KEYS = 30000,
-	FILTER_AGE = 3600,
 	HOT_WORDS = 256,
 	HOT_KEYS = 1000,
 	HOT_FROM = 60,            /* new failing names in a minute */
@@ -20,30 +19,14 @@ enum {
 
 /* --- filters --------------------------------------------------------------------------------------- */
 
-static uint64_t
-filter_mask(uint64_t hash)
-{
-	return UINT64_C(1) << (hash >> 58) | UINT64_C(1) << (hash >> 52 & 63) | UINT64_C(1) << (hash >> 46 & 63) |
-	    UINT64_C(1) << (hash >> 40 & 63);
-}
-
-bool
-name_filter_has(const struct name_filter *f, uint64_t hash)
-{
-	const uint64_t *pair = &f->word[(size_t)(hash & (f->words - 1)) * 2];
-	uint64_t mask = filter_mask(hash);
-
-	return (pair[0] & mask) == mask || (pair[1] & mask) == mask;
-}
-
 bool
 name_filter_add(struct name_filter *f, uint64_t hash, uint32_t tick)
 {
-	uint64_t *pair = &f->word[(size_t)(hash & (f->words - 1)) * 2], mask = filter_mask(hash);
+	uint64_t *pair = &f->word[(size_t)(hash & (f->words - 1)) * 2], mask = name_filter_mask(hash);
 	bool known;
 
-	if (f->n >= f->most || tick - f->born >= FILTER_AGE) {
-		bool stale = tick - f->born >= 2 * FILTER_AGE; /* after a long silence the older one is too old as well */
+	if (f->n >= f->most || tick - f->born >= NAME_FILTER_AGE) {
+		bool stale = tick - f->born >= 2 * NAME_FILTER_AGE; /* after a long silence the older one is too old as well */
 
 		f->young ^= 1;
 		f->n = 0;
@@ -205,6 +188,7 @@ hot_get(struct shard_names *n, struct zone *z, uint32_t tick, const struct flow 
 	free_one->first_ns = f->start_ns;
 	name_keep(&free_one->zone, f->dns->name + k->sub, f->dns->name_len - k->sub);
 	z->hot = (uint16_t)(free_one - n->hot + 1);
+	names_track(n, k->zone);
 	return free_one;
 }
 
@@ -263,22 +247,21 @@ hot_count(struct hot_zone *h, const struct zone *z, const struct shard_env *env,
 /* --- an answer --------------------------------------------------------------------------------------------- */
 
 void
-names_answer(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k)
+names_new(struct shard_names *n, const struct shard_env *env, const struct flow *f, const struct flow_key *k, bool seen)
 {
-	struct shard_names *n = &s->names;
-	const struct dns_view *v = f->dns;
 	uint32_t packets = (uint32_t)f->packets;
-	bool failing = v->rcode == DNS_NXDOMAIN || v->rcode == DNS_SERVFAIL || v->rcode == DNS_REFUSED, fresh;
-	struct zone *z = zone_get(n, k->zone, env->tick);
+	bool failing = k->bad, fresh = !failing && !seen;
 	struct hot_zone *h;
+	struct zone *z;
 
+	z = zone_get(n, k->zone, env->tick);
 	if (z->tick != env->tick)
 		zone_roll(z, env->tick);
 	h = zone_hot(n, z, env, f, k);
-	if (h != NULL && failing) {
+	if (failing && h != NULL) {
 		h->seen.word = h->bits;
 		fresh = name_filter_add(&h->seen, k->question, env->tick);
-	} else {
+	} else if (failing) {
 		fresh = name_filter_add(&n->seen, k->question, env->tick);
 	}
 	z->answers += packets;
@@ -335,4 +318,16 @@ names_unusual(struct shard_names *n, const struct hot_zone *h)
 
 	if (z != NULL)
 		z->fresh = z->fresh_before = 0;
+}
+
+void
+names_track_anew(struct shard_names *n, uint32_t tick)
+{
+	memset(n->tracked, 0, sizeof(n->tracked));
+	for (int i = 0; i < HOT_ZONES; i++)
+		if (n->hot[i].hash != 0 && tick - n->hot[i].tick <= HOT_REST)
+			names_track(n, n->hot[i].hash);
+	for (int i = 0; i < CARRIERS; i++)
+		if (n->carrier_key[i] != 0 && carrier_sums(&n->carrier[i], tick).day >= TRACKED_FROM)
+			names_track(n, n->carrier[i].zone_hash);
 }
