@@ -68,6 +68,7 @@ struct pipeline {
 	pthread_mutex_t read_lock;
 	struct source *source;
 	struct round round[ROUNDS];
+	struct names_memo *memo[THREADS_MAX]; /* of each thread */
 	uint64_t reading_no;        /* the round that is being read */
 	uint64_t done_no;           /* the round that is being worked through: those before are free again */
 	bool reading;               /* false: a live source's packets are worked on first */
@@ -103,7 +104,7 @@ grouped(const struct pipeline *p)
 }
 
 static void
-decode_slice(struct pipeline *p, struct slice *s)
+decode_slice(struct pipeline *p, unsigned int thread, struct slice *s)
 {
 	if (s->block->n > 0) {
 		flow_batch_reset(&s->batch);
@@ -119,7 +120,7 @@ decode_slice(struct pipeline *p, struct slice *s)
 		}
 		s->records += s->n;
 	}
-	engine_keys(p->engine, s->flow, s->n, s->key);
+	engine_keys_memo(p->engine, s->flow, s->n, p->memo[thread], s->key);
 	if (grouped(p))
 		shards_split(s->flow, s->key, s->n, groups_of(p), s->items);
 }
@@ -183,7 +184,7 @@ work_through(struct pipeline *p, struct slice *s, const struct block *b, size_t 
 	s->block = b;
 	for (s->first = first; s->first < end; s->first += s->done) {
 		s->count = end - s->first < SLICE ? end - s->first : SLICE;
-		decode_slice(p, s);
+		decode_slice(p, 0, s); /* always the first thread's work */
 		ingest_slice(p, s);
 	}
 }
@@ -251,7 +252,7 @@ cut_slices(struct round *round, const struct block *b)
 /* Reads the next block of the open round and decodes it; false when there is none.  Reading is one at a time, in
  * the order of the input; decoding goes on beside the next one's reading. */
 static bool
-read_and_decode(struct pipeline *p)
+read_and_decode(struct pipeline *p, unsigned int thread)
 {
 	struct round *round;
 	struct slice *mine;
@@ -288,7 +289,7 @@ read_and_decode(struct pipeline *p)
 	}
 	pthread_mutex_unlock(&p->read_lock);
 	for (size_t i = 0; i < n; i++)
-		decode_slice(p, &mine[i]);
+		decode_slice(p, thread, &mine[i]);
 	if (atomic_fetch_sub(&round->decoding, 1) == 1)
 		tell_done(p);
 	return true;
@@ -343,7 +344,7 @@ helper_main(void *arg)
 			return NULL;
 		do
 			take_groups(p, h.thread);
-		while (read_and_decode(p));
+		while (read_and_decode(p, h.thread));
 	}
 }
 
@@ -377,7 +378,7 @@ execute_plan(struct pipeline *p)
 	atomic_fetch_add(&p->plan_no, 1);
 	announce(p);
 	take_groups(p, 0);
-	while (atomic_load(&p->groups_done) < groups_of(p) && read_and_decode(p))
+	while (atomic_load(&p->groups_done) < groups_of(p) && read_and_decode(p, 0))
 		;
 	wait_until(p, &p->groups_done, groups_of(p));
 	p->plan_n = 0;
@@ -453,7 +454,7 @@ complete_round(struct pipeline *p, struct round *round)
 {
 	/* rather read further ahead than wait for the other one's decoding */
 	while (!atomic_load(&round->full) || atomic_load(&round->decoding) != 0)
-		if (!read_and_decode(p))
+		if (!read_and_decode(p, 0))
 			break;
 	while (!atomic_load(&round->full))
 		__builtin_ia32_pause();
@@ -602,6 +603,13 @@ pipeline_new(struct engine *e, unsigned int threads)
 	pthread_cond_init(&p->done, NULL);
 	for (unsigned int i = 0; i < (p->threads > 1 ? ROUNDS : 1) && err == 0; i++)
 		err = round_init(p, &p->round[i]);
+	for (unsigned int i = 0; i < p->threads && err == 0; i++) {
+		p->memo[i] = aligned_alloc(_Alignof(struct names_memo), sizeof(*p->memo[i]));
+		if (p->memo[i] != NULL)
+			memset(p->memo[i], 0, sizeof(*p->memo[i]));
+		else
+			err = ERR_NOMEM;
+	}
 	if (err == 0)
 		err = start_helpers(p);
 	if (err < 0) {
@@ -622,6 +630,8 @@ pipeline_free(struct pipeline *p)
 		pthread_join(p->thread[i], NULL);
 	for (unsigned int i = 0; i < ROUNDS; i++)
 		round_done(&p->round[i]);
+	for (unsigned int i = 0; i < p->threads; i++)
+		free(p->memo[i]);
 	pthread_cond_destroy(&p->done);
 	pthread_cond_destroy(&p->wake);
 	pthread_mutex_destroy(&p->lock);

@@ -177,6 +177,7 @@ carrier_answer(struct shard_names *n, struct zone *z, const struct shard_env *en
 		return;
 	if (c->tick == 0) {
 		c->client = f->dst;
+		c->zone_hash = k->zone; /* of own: the customer in the zone's place */
 		c->first_ns = f->start_ns;
 		z->carriers = true;
 		name_keep(&c->zone, v->name + k->sub, v->name_len - k->sub);
@@ -196,6 +197,8 @@ carrier_answer(struct shard_names *n, struct zone *z, const struct shard_env *en
 	c->payload += answer * packets;
 	c->labels += k->sub * packets;
 	c->bytes += bytes * packets;
+	if (c->bytes >= TRACKED_FROM)
+		names_track(n, k->zone);
 	c->part[c->slot % CARRIER_SLOTS] += bytes * packets;
 	c->hours[c->hour % CARRIER_HOURS] += bytes * packets;
 	carrier_letters(c, v->name, k->sub);

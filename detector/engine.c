@@ -263,7 +263,13 @@ engine_free(struct engine *e)
 void
 engine_keys(const struct engine *e, const struct flow *f, size_t n, struct flow_key *k)
 {
-	flow_keys(&e->env, f, n, k);
+	flow_keys(&e->env, f, n, NULL, k);
+}
+
+void
+engine_keys_memo(const struct engine *e, const struct flow *f, size_t n, struct names_memo *memo, struct flow_key *k)
+{
+	flow_keys(&e->env, f, n, memo, k);
 }
 
 void

@@ -63,6 +63,8 @@ struct engine *engine_new(const struct engine_config *c, const struct engine_sin
 void engine_free(struct engine *e);
 
 void engine_keys(const struct engine *e, const struct flow *f, size_t n, struct flow_key *k);
+/* The same, faster: with the caller's own memory of names, all zeros at first, that one thread at a time may use. */
+void engine_keys_memo(const struct engine *e, const struct flow *f, size_t n, struct names_memo *memo, struct flow_key *k);
 
 /* Marks those of n packets that are copies of earlier ones, where a mirror shows packets twice; before engine_begin, in the order
  * of the input. */

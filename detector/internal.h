@@ -49,6 +49,8 @@ struct server {
 /* What `damp why` says of a kind that is not looked for. */
 #define ENGINE_OFF "not looked for: the configuration turns this kind off (enabled: false)"
 
+enum { FAILING_BITS = 1 << 12 };
+
 struct judged {
 	struct watch *watch;
 	const struct detector *detector;
@@ -102,6 +104,7 @@ struct engine {
 	/* memory over days */
 	struct ledger ledger;
 	struct asked_memory asked;
+	uint64_t failing[FAILING_BITS / 64]; /* clients that may be among the failing ones, by a cheap hash */
 	struct drawn drawn;
 	struct customers customers;
 	struct baselines baselines;
@@ -117,6 +120,8 @@ struct engine {
 	struct why *why;            /* NULL: nobody asks */
 };
 
+/* names_tick.c: marks the clients whose questions failed in this tick; before the pairs. */
+void names_mark_failing(struct engine *e);
 /* names_tick.c: what is remarkable in the shards' names goes into watches; after the pairs. */
 void names_close_tick(struct engine *e);
 /* Whether what a client asks is judged at all: strangers and those who ask for others are not. */

@@ -11,7 +11,6 @@
 enum {
 	FILTER_WORDS = 1 << 13,
 	FILTER_KEYS = 30000,
-	FILTER_AGE = 3600,
 	HOT_WORDS = 256,
 	HOT_KEYS = 1000,
 	HOT_FROM = 60,            /* new failing names in a minute */
@@ -20,30 +19,14 @@ enum {
 
 /* --- filters --------------------------------------------------------------------------------------- */
 
-static uint64_t
-filter_mask(uint64_t hash)
-{
-	return UINT64_C(1) << (hash >> 58) | UINT64_C(1) << (hash >> 52 & 63) | UINT64_C(1) << (hash >> 46 & 63) |
-	    UINT64_C(1) << (hash >> 40 & 63);
-}
-
-bool
-name_filter_has(const struct name_filter *f, uint64_t hash)
-{
-	const uint64_t *pair = &f->word[(size_t)(hash & (f->words - 1)) * 2];
-	uint64_t mask = filter_mask(hash);
-
-	return (pair[0] & mask) == mask || (pair[1] & mask) == mask;
-}
-
 bool
 name_filter_add(struct name_filter *f, uint64_t hash, uint32_t tick)
 {
-	uint64_t *pair = &f->word[(size_t)(hash & (f->words - 1)) * 2], mask = filter_mask(hash);
+	uint64_t *pair = &f->word[(size_t)(hash & (f->words - 1)) * 2], mask = name_filter_mask(hash);
 	bool known;
 
-	if (f->n >= f->most || tick - f->born >= FILTER_AGE) {
-		bool stale = tick - f->born >= 2 * FILTER_AGE; /* after a long silence the older one is too old as well */
+	if (f->n >= f->most || tick - f->born >= NAME_FILTER_AGE) {
+		bool stale = tick - f->born >= 2 * NAME_FILTER_AGE; /* after a long silence the older one is too old as well */
 
 		f->young ^= 1;
 		f->n = 0;
@@ -213,6 +196,7 @@ hot_get(struct shard_names *n, struct zone *z, uint32_t tick, const struct flow 
 	free_one->first_ns = f->start_ns;
 	name_keep(&free_one->zone, f->dns->name + k->sub, f->dns->name_len - k->sub);
 	z->hot = (uint16_t)(free_one - n->hot + 1);
+	names_track(n, k->zone);
 	return free_one;
 }
 
@@ -332,18 +316,16 @@ holders_count(const struct holders *o, uint32_t packets, bool failing, bool fres
 }
 
 void
-names_answer(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k)
+names_new(struct shard_names *n, const struct shard_env *env, const struct flow *f, const struct flow_key *k, bool seen)
 {
-	struct shard_names *n = &s->names;
-	uint8_t rcode = f->dns->rcode;
-	bool failing = rcode == DNS_NXDOMAIN || rcode == DNS_SERVFAIL || rcode == DNS_REFUSED, fresh;
+	bool failing = k->bad, fresh = !failing && !seen;
 	struct holders o;
 
 	holders_of(n, env, f, k, &o);
-	if (o.hot != NULL && failing) {
+	if (failing && o.hot != NULL) {
 		o.hot->seen.word = o.hot->bits;
 		fresh = name_filter_add(&o.hot->seen, k->question, env->tick);
-	} else {
+	} else if (failing) {
 		fresh = name_filter_add(&n->seen, k->question, env->tick);
 	}
 	holders_count(&o, (uint32_t)f->packets, failing, fresh, !k->block_list);
@@ -400,4 +382,16 @@ names_unusual(struct shard_names *n, const struct hot_zone *h)
 
 	if (z != NULL)
 		z->fresh = z->fresh_before = 0;
+}
+
+void
+names_track_anew(struct shard_names *n, uint32_t tick)
+{
+	memset(n->tracked, 0, sizeof(n->tracked));
+	for (int i = 0; i < HOT_ZONES; i++)
+		if (n->hot[i].hash != 0 && tick - n->hot[i].tick <= HOT_REST)
+			names_track(n, n->hot[i].hash);
+	for (int i = 0; i < CARRIERS; i++)
+		if (n->carrier_key[i] != 0 && carrier_sums(&n->carrier[i], tick).day >= TRACKED_FROM)
+			names_track(n, n->carrier[i].zone_hash);
 }

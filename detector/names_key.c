@@ -117,17 +117,20 @@ names_is_reverse(const uint8_t *zone, size_t len)
 	return len > 6 && memcmp(zone + len - 6, "\4arpa", 6) == 0;
 }
 
-void
-names_hash(const struct dns_view *v, const struct suffixes *suffixes, uint64_t seed, struct flow_key *k)
+enum { FAILING = 1 << DNS_NXDOMAIN | 1 << DNS_SERVFAIL | 1 << DNS_REFUSED }; /* of 16 codes */
+
+/* Takes a name apart: depends on its bytes, the list and the seed alone. */
+static void
+locate(const uint8_t *name, size_t n, const struct suffixes *suffixes, uint64_t seed, struct flow_key *k)
 {
 	uint64_t word[(DNS_NAME_WIRE + 8) / 8];
 	const uint8_t *low = (const uint8_t *)word;
-	size_t n = v->name_len, zone = n;
+	size_t zone = n;
 	bool arpa;
 	struct shape s;
 
 	word[(n - 1) / 8] = 0;
-	memcpy(word, v->name, n);
+	memcpy(word, name, n);
 	/* label lengths are below 64 and never letters, so the whole name can be folded blindly */
 	for (size_t i = 0; i < (n + 7) / 8; i++)
 		word[i] = lower8(word[i]);
@@ -142,6 +145,7 @@ names_hash(const struct dns_view *v, const struct suffixes *suffixes, uint64_t s
 		zone = cut.zone;
 		k->customer_sub = cut.customer;
 	}
+	k->zone = 0;
 	k->question = XXH3_64bits_withSeed(low, zone, seed);
 	if (zone < n) {
 		uint64_t hash = XXH3_64bits_withSeed(low + zone, n - zone, seed);
@@ -158,22 +162,66 @@ names_hash(const struct dns_view *v, const struct suffixes *suffixes, uint64_t s
 	k->block_list = !arpa && (s.numbers >= 4 || s.nibbles >= 16);
 	k->like_address = arpa || k->block_list;
 	k->sub = (uint8_t)zone;
+}
+
+/* Of at least eight bytes. */
+static inline bool
+same_name(const uint8_t *a, const uint8_t *b, size_t n)
+{
+	uint64_t differs = name_load8(a + n - 8) ^ name_load8(b + n - 8);
+
+	for (size_t i = 0; i + 8 < n; i += 8)
+		differs |= name_load8(a + i) ^ name_load8(b + i);
+	return differs == 0;
+}
+
+static inline void
+hash(const struct dns_view *v, const struct suffixes *suffixes, uint64_t seed, struct memo_row *m, struct flow_key *k)
+{
+	size_t n = v->name_len;
+
+	if (m != NULL && m->len == n && same_name(m->wire, v->name, n)) {
+		k->zone = m->zone;
+		k->customer = m->customer;
+		k->question = m->question;
+		k->sub = m->sub;
+		k->customer_sub = m->customer_sub;
+		k->like_address = m->like_address;
+		k->block_list = m->block_list;
+	} else {
+		locate(v->name, n, suffixes, seed, k);
+		if (m != NULL) {
+			m->zone = k->zone;
+			m->customer = k->customer;
+			m->question = k->question;
+			m->sub = k->sub;
+			m->customer_sub = k->customer_sub;
+			m->like_address = k->like_address;
+			m->block_list = k->block_list;
+			m->len = (uint8_t)n;
+			memcpy(m->wire, v->name, n);
+		}
+	}
 	/* a client's question and the resolver's own are two questions, as are those for two types */
 	k->question = mix(k->question, (uint64_t)v->qtype << 1 | v->recursion_desired);
 }
 
 void
-names_key(const struct flow *f, const struct suffixes *suffixes, uint64_t seed, uint8_t parts, struct flow_key *k)
+names_hash(const struct dns_view *v, const struct suffixes *suffixes, uint64_t seed, struct flow_key *k)
+{
+	hash(v, suffixes, seed, NULL, k);
+}
+
+void
+names_key(const struct flow *f, const struct suffixes *suffixes, uint64_t seed, uint8_t parts, struct memo_row *m, struct flow_key *k)
 {
 	const struct dns_view *v = f->dns;
-	bool failing = v->rcode == DNS_NXDOMAIN || v->rcode == DNS_SERVFAIL || v->rcode == DNS_REFUSED;
 
-	if (v->name_len < 2 || v->opcode != 0 || v->malformed)
-		return;
-	k->fails = failing && (parts & NAMES_FAILERS) != 0 && v->recursion_desired && f->proto == FLOW_UDP;
+	k->bad = (FAILING >> v->rcode & 1) != 0;
+	k->fails = k->bad && (parts & NAMES_FAILERS) != 0 && v->recursion_desired && f->proto == FLOW_UDP;
 	if (!k->fails && (parts & (NAMES_ZONES | NAMES_CARRIERS)) == 0)
 		return;
-	names_hash(v, suffixes, seed, k);
+	hash(v, suffixes, seed, m, k);
 	k->named = k->zone != 0 && (parts & (NAMES_ZONES | NAMES_CARRIERS)) != 0;
 }
 

@@ -197,14 +197,48 @@ take_failer(struct engine *e, struct failer *x)
 	w->names.zones = (uint32_t)bits_count(x->zones[0] | x->zones[1]);
 }
 
+static unsigned int
+failing_bit(const struct addr *a)
+{
+	uint64_t h = (name_load8(a->b) * UINT64_C(0xd6e8feb86659fd93) ^ name_load8(a->b + 8)) * UINT64_C(0x9e3779b97f4a7c15);
+
+	return (unsigned int)(h >> 52);
+}
+
+void
+names_mark_failing(struct engine *e)
+{
+	bool anew = e->env.tick % 3600 == 0;
+
+	if (anew)
+		memset(e->failing, 0, sizeof(e->failing));
+	for (int s = 0; s < SHARDS; s++) {
+		const struct shard_names *n = &e->shard[s].names;
+
+		for (uint32_t i = 0; i < (anew ? FAILERS : n->failers_n); i++) {
+			uint32_t at = anew ? i : n->failer_touched[i];
+			unsigned int bit = failing_bit(&n->failer[at].client);
+
+			if (n->failer_key[at] != 0)
+				e->failing[bit >> 6] |= UINT64_C(1) << (bit & 63);
+		}
+	}
+}
+
 /* All answers of a client some of whose questions failed. */
 static void
 count_answers(struct engine *e, const struct pair *p)
 {
-	uint64_t client = addr_hash(e->env.seed, &p->client);
-	struct shard_names *n = &e->shard[shard_of(client)].names;
-	struct failer *x = names_failer(n, client);
+	unsigned int bit = failing_bit(&p->client);
+	struct shard_names *n;
+	struct failer *x;
+	uint64_t client;
 
+	if ((e->failing[bit >> 6] >> (bit & 63) & 1) == 0)
+		return;
+	client = addr_hash(e->env.seed, &p->client);
+	n = &e->shard[shard_of(client)].names;
+	x = names_failer(n, client);
 	if (x == NULL)
 		return;
 	x->answers += p->answers;
@@ -266,6 +300,8 @@ names_tick_done(struct engine *e)
 	for (int s = 0; s < SHARDS; s++) {
 		struct shard_names *n = &e->shard[s].names;
 
+		if (e->env.tick % 3600 == 0)
+			names_track_anew(n, e->env.tick);
 		for (int i = 0; i < HOT_ZONES; i++) {
 			struct hot_zone *h = &n->hot[i];
 

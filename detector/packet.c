@@ -534,7 +534,7 @@ prefetch_tags(struct shard *shards, const struct flow_key *k, enum shard_part pa
 	else if (part == PART_DESTINATION)
 		prefetch_bucket(shards[shard_of(k->dst)].host_tag, shards[shard_of(k->dst)].host_buckets, k->dst);
 	else if (part == PART_NAME)
-		names_prefetch(&shards[shard_of(k->zone)].names, k->zone, k->question);
+		names_prefetch(&shards[shard_of(k->zone)].names, k->zone, k->question, k->bad);
 	else if (k->service != SERVICE_NONE)
 		prefetch_bucket(shards[k->pair_shard].pair_tag, shards[k->pair_shard].pair_buckets, likely_pair(k));
 }
@@ -608,6 +608,17 @@ client_work(struct shard *s, const struct shard_env *env, const struct flow *f, 
 		names_failed(s, env, f, k);
 }
 
+/* Most answers are done here: they exist, and were asked for a moment ago. */
+static inline void
+name_work(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k)
+{
+	struct shard_names *n = &s->names;
+	bool seen = !k->bad && (name_filter_young(&n->seen, k->question, env->tick) || !name_filter_add(&n->seen, k->question, env->tick));
+
+	if (!seen || names_tracked(n, k->zone) || names_tracked(n, k->customer))
+		names_new(n, env, f, k, seen);
+}
+
 static inline void
 work_flow(struct shard *shards, const struct shard_env *env, const struct flow *f, const struct flow_key *k,
     enum shard_part part, uint32_t likely)
@@ -619,7 +630,7 @@ work_flow(struct shard *shards, const struct shard_env *env, const struct flow *
 	else if (part == PART_DESTINATION)
 		client_work(&shards[shard_of(k->dst)], env, f, k, likely);
 	else if (part == PART_NAME)
-		names_answer(&shards[shard_of(k->zone)], env, f, k);
+		name_work(&shards[shard_of(k->zone)], env, f, k);
 	else
 		pair_work(&shards[k->pair_shard], env, f, k);
 }

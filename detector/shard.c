@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "detector/tables.h"
 
+enum { KEYS_AHEAD = 16 }; /* flows */
 /* Weights in the sketch, which remembers the last few seconds: packets plus half kilobytes. */
 enum {
 	ADMIT = 8,      /* one amplified answer: may push out who was seen once, or is forgotten */
@@ -159,18 +160,38 @@ classify(const struct shard_env *env, const struct flow *f, struct flow_key *k)
 	k->dir = (uint8_t)((s != SERVICE_NONE ? FLOW_ANSWERS : 0) | (d == k->service ? FLOW_ASKS : 0));
 }
 
-void
-flow_keys(const struct shard_env *env, const struct flow *f, size_t n, struct flow_key *k)
+/* Everything but names. */
+static inline void
+address_key(const struct shard_env *env, const struct flow *f, struct flow_key *k)
 {
-	for (size_t i = 0; i < n; i++) {
-		k[i].src = addr_hash(env->seed, &f[i].src);
-		k[i].dst = addr_hash(env->seed, &f[i].dst);
-		k[i].pair_shard = (uint8_t)shard_of((k[i].src + k[i].dst) * UINT64_C(0x9e3779b97f4a7c15));
-		classify(env, &f[i], &k[i]);
-		k[i].fails = k[i].named = false;
-		k[i].zone = 0;
-		if (env->names != 0 && k[i].service == SERVICE_DNS && k[i].dir == FLOW_ANSWERS && f[i].dns != NULL && f[i].dns->response)
-			names_key(&f[i], env->suffixes, env->seed, env->names, &k[i]);
+	k->src = addr_hash(env->seed, &f->src);
+	k->dst = addr_hash(env->seed, &f->dst);
+	k->pair_shard = (uint8_t)shard_of((k->src + k->dst) * UINT64_C(0x9e3779b97f4a7c15));
+	classify(env, f, k);
+	k->bad = k->fails = k->named = false;
+	k->zone = 0;
+}
+
+void
+flow_keys(const struct shard_env *env, const struct flow *f, size_t n, struct names_memo *memo, struct flow_key *k)
+{
+	struct memo_row *row[KEYS_AHEAD];
+	uint8_t at[KEYS_AHEAD];
+
+	/* rows of the memo are asked for while other keys are made */
+	for (size_t first = 0; first < n; first += KEYS_AHEAD) {
+		size_t end = n - first < KEYS_AHEAD ? n : first + KEYS_AHEAD, told = 0;
+
+		for (size_t i = first; i < end; i++) {
+			address_key(env, &f[i], &k[i]);
+			if (env->names == 0 || k[i].service != SERVICE_DNS || k[i].dir != FLOW_ANSWERS || f[i].dns == NULL || !names_tell(f[i].dns))
+				continue;
+			row[told] = names_memo_row(memo, f[i].dns);
+			__builtin_prefetch(row[told]);
+			at[told++] = (uint8_t)(i - first);
+		}
+		for (size_t i = 0; i < told; i++)
+			names_key(&f[first + at[i]], env->suffixes, env->seed, env->names, row[i], &k[first + at[i]]);
 	}
 }
 

@@ -208,7 +208,8 @@ struct flow_key {
 	uint8_t dir;        /* FLOW_ASKS, FLOW_ANSWERS */
 	/* an answer with its question: see names.h */
 	uint8_t sub, customer_sub; /* bytes of the name before its zone, and before its customer's */
-	bool like_address, block_list, fails;
+	bool like_address, block_list;
+	bool bad, fails;    /* the answer is a failure; and counts for its client */
 	bool named;         /* it goes to the shard of its zone */
 	uint64_t question, zone, customer; /* keyed hashes; zone 0: none that is counted */
 };
@@ -219,7 +220,7 @@ int shard_init(struct shard *s, uint32_t hosts, uint32_t pairs, uint32_t links);
 void shard_done(struct shard *s);
 
 uint64_t addr_hash(uint64_t seed, const struct addr *a);
-void flow_keys(const struct shard_env *env, const struct flow *f, size_t n, struct flow_key *k);
+void flow_keys(const struct shard_env *env, const struct flow *f, size_t n, struct names_memo *memo, struct flow_key *k);
 
 /* Works through n flows of one tick, on all shards. */
 void shards_ingest(struct shard *shards, const struct shard_env *env, const struct flow *f,

@@ -633,6 +633,7 @@ drop_quiet(struct engine *e)
 void
 engine_close_tick(struct engine *e)
 {
+	names_mark_failing(e);
 	take_pairs(e);
 	names_close_tick(e);
 	why_names(e);

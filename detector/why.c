@@ -31,7 +31,7 @@ why_new(const struct why_subject *s, const struct suffixes *suffixes, uint64_t s
 	if (s->zone_len > 0) {
 		view.name = s->zone;
 		view.name_len = s->zone_len;
-		names_key(&f, suffixes, seed, NAMES_ZONES, &k);
+		names_key(&f, suffixes, seed, NAMES_ZONES, NULL, &k);
 		/* what somebody registered, a domain or a customer's name below one, is counted; a name below it is not */
 		cut = names_registered_at(suffixes, s->zone, s->zone_len);
 		y->subject.zone_len = (uint8_t)(s->zone_len - cut);

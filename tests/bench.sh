@@ -16,7 +16,7 @@ fail() { echo "bench: $*" >&2; exit 1; }
 
 # --- inputs ---
 
-need=$((packets * 530 + packets * 94 + 2500000 * 530))
+need=$((packets * 530 + packets * 94 + packets / 2 * 190 + 2500000 * 530))
 free=$(($(df --output=avail -k "$dir" | tail -n 1) * 1024))
 [ "$free" -gt $((need + need / 10)) ] ||
 	fail "needs $((need >> 20)) MiB in $dir, $((free >> 20)) are free; try PACKETS=2000000"
@@ -83,6 +83,25 @@ row "peak memory, mixed" "${result[2]}" 512 "<=" M ""
 say "bench: mixed traffic, wall, one thread against two"
 measure 2 $(replay 1 "$dir/mixed.pcap") -- $(replay 2 "$dir/mixed.pcap")
 row "wall, 1 thread / 2 threads" "$(ratio "${result[0]}" "${result[1]}")" 1.6 ">=" x "${result[0]} s / ${result[1]} s"
+
+# All kinds against dns-amplification-abuser alone: the two differ little, so it takes more runs to tell.
+all_kinds() { # all_kinds FIGURE CAPTURE
+	local runs=$((runs * 2))
+	say "bench: $1"
+	measure 1 $(replay 1 "$2") -- $(replay 1 "$2") -c "$dir/alone.conf"
+	row "$1" "$(ratio "${result[0]}" "${result[1]}")" 1.15 "<=" x "${result[0]} s / ${result[1]} s"
+}
+{
+	echo "detectors:"
+	sed -n 's/.*\[KIND_[A-Z_]*\] = "\([a-z-]*\)".*/\1/p' detector/alert.c | grep -vx dns-amplification-abuser |
+		sed 's/.*/  &: {enabled: false}/'
+} >"$dir/alone.conf"
+"$damp" check-config "$dir/alone.conf" >/dev/null || fail "cannot turn the kinds off"
+all_kinds "CPU, mixed, all kinds / one" "$dir/mixed.pcap"
+input dns bulk packets=$((packets / 2)) size=100 dns=100 hosts=20000
+cat "$dir/dns.pcap" >/dev/null
+all_kinds "CPU, DNS alone, all kinds / one" "$dir/dns.pcap"
+[ -n "${KEEP:-}" ] || rm -f "$dir/dns.pcap"
 
 cat "$dir/spoofed.pcap" >/dev/null
 say "bench: spoofed sources, one thread"
