@@ -141,7 +141,11 @@ void curve_add(struct curve *c, int64_t second, const struct series_point *p);
 /* Outside or inside: may the detector of servers look at this pair, or that of clients? */
 bool engine_stranger(const struct engine *e, const struct pair *p, struct place client, struct place server);
 
+/* server.c.  Found or made, with the counters of this tick; NULL: every one in its set is in use in this tick. */
 struct server *engine_server(struct engine *e, const struct addr *a);
+/* NULL when not known. */
 const struct server *engine_find_server(const struct engine *e, const struct addr *a);
+/* Adds what a pair did in this tick. */
+void engine_count_server(struct engine *e, const struct pair *p);
 
 #endif
