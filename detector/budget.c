@@ -7,7 +7,7 @@ enum {
 	HOSTS_LEAST = 1024,   /* of a shard */
 	WATCHES_LEAST = 256,
 	WATCHES_MOST = 16384,
-	AREA_SHARE = 12,      /* watches for each prefix or link that is watched */
+	AREA_SHARE = 16,      /* watches for each prefix or link that is watched */
 	CELL = sizeof(struct host) + sizeof(uint16_t),
 	PAIR_CELL = sizeof(struct pair_slot) + sizeof(uint16_t),
 };
@@ -56,7 +56,7 @@ budget_split(size_t memory, size_t links)
 	/* a small budget cannot hold the fixed tables when all of them are full, which they are not in a small network */
 	if (left < memory / 3)
 		left = memory / 3;
-	watches = left / 4 / (watch_bytes() + area_bytes() / AREA_SHARE);
+	watches = left * 3 / 11 / (watch_bytes() + area_bytes() / AREA_SHARE);
 	b.watches = (uint32_t)(watches < WATCHES_LEAST ? WATCHES_LEAST : watches < WATCHES_MOST ? watches : WATCHES_MOST);
 	b.areas = b.watches / AREA_SHARE + 16;
 	left -= b.watches * watch_bytes() + b.areas * area_bytes();

@@ -17,7 +17,7 @@ struct budget {
 
 /* Of the budget, for the program around the tables: code, libraries, a block of packets.  (Threads read ahead, which takes
  * up to 24 MB more, however many they are.) */
-enum { BUDGET_PROGRAM = 16000000 };
+enum { BUDGET_PROGRAM = 9000000 };
 
 struct budget budget_split(size_t memory, size_t links);
 

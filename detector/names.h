@@ -170,9 +170,10 @@ void names_done(struct shard_names *n);
 enum { MEMO_BITS = 8, MEMO_ROWS = 1 << MEMO_BITS, MEMO_NAME = 36 };
 struct names_memo {
 	struct memo_row { /* one cache line; longer names hardly come again */
-		_Alignas(64) uint64_t zone, customer, question;
+		_Alignas(64) uint64_t zone;
+		uint64_t customer, question;
 		uint8_t sub, customer_sub, len; /* len 0: free */
-		bool like_address : 1, block_list : 1;
+		uint8_t like_address : 1, block_list : 1;
 		uint8_t wire[MEMO_NAME];
 	} row[MEMO_ROWS];
 };

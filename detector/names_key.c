@@ -196,8 +196,8 @@ hash(const struct dns_view *v, const struct suffixes *suffixes, uint64_t seed, s
 			m->question = k->question;
 			m->sub = k->sub;
 			m->customer_sub = k->customer_sub;
-			m->like_address = k->like_address;
-			m->block_list = k->block_list;
+			m->like_address = k->like_address & 1;
+			m->block_list = k->block_list & 1;
 			m->len = (uint8_t)n;
 			memcpy(m->wire, v->name, n);
 		}

@@ -153,7 +153,7 @@ struct held_answer {
 
 enum { OPEN_QUERIES = 1 << 13, HELD_ANSWERS = 1 << 13, QUERY_LOG = 1 << 12, FRAGMENTS = 1 << 13,
 	TICK_PAIRS = 1 << 13, TICK_CROWDS = 1 << 8, /* together fit into pair_slot.now */
-	TICK_NAMES = 1 << 12, SEEN_WIDTH = 1 << 16 };
+	TICK_NAMES = 1 << 11, SEEN_WIDTH = 1 << 16 };
 
 struct shard {
 	/* neighbours belong to other threads: none of them shares a cache line, nor the pair that is fetched with it */

@@ -15,7 +15,7 @@ for threads in 1 2; do
 	busy | "$damp" replay -q --threads $threads --memory 256MB --networks 10.0.0.0/8 --stats "$dir/stats" - >"$dir/log" 2>&1 || ok=no
 	want() { [ "$(value "$1")" "$2" "$3" ] || { ok=no; echo "$1 is $(value "$1"), not $2 $3"; }; }
 	want hosts -eq 1004003
-	want pairs -eq 2500000
+	want pairs -ge 2500000 # and what a port of chance made one of a service
 	for lost in evicted evicted_pairs unadmitted_packets; do want $lost -eq 0; done
 	want peak_rss_bytes -le 256000000
 	want memory_most -le 256000000
