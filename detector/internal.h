@@ -144,6 +144,9 @@ void engine_grow_curves(struct engine *e);
 
 /* tick.c: closes the current tick and starts the next. */
 void engine_close_tick(struct engine *e);
+/* judging.c: the verdicts of a tick, and what they do to alerts; at the end of the input all alerts close. */
+void engine_judge(struct engine *e);
+void engine_end_alerts(struct engine *e);
 
 /* level.c: looks at the hosts with a baseline. */
 void engine_levels(struct engine *e);

@@ -213,8 +213,8 @@ burst(struct engine *e, int64_t number, uint64_t each)
 		q.sport = 40000;
 		q.dport = 53;
 		q.bytes = each * 70;
-		put(e, &q);
-		put(e, &f);
+		kit_put(e, &q);
+		kit_put(e, &f);
 	}
 }
 

@@ -131,13 +131,16 @@ test_memo(void **state)
 		if (kit_below(&seed, 2) == 0)
 			name[0] = (char)(name[0] >= 'a' ? name[0] - 32 : name[0]);
 		say(&s, name, kit_below(&seed, 2) == 0 ? DNS_A : DNS_AAAA, DNS_NXDOMAIN, 0, kit_below(&seed, 2) == 0 ? SAY_NO_RD : 0);
-		names_key(&s.flow, 42, 0xff, NULL, &plain);
+		names_key(&s.flow, NULL, 42, 0xff, NULL, &plain);
 		row = names_memo_row(&memo, &s.view);
 		hits += row != NULL && row->len == s.view.name_len && memcmp(row->wire, s.view.name, row->len) == 0;
-		names_key(&s.flow, 42, 0xff, names_memo_row(&memo, &s.view), &quick);
+		names_key(&s.flow, NULL, 42, 0xff, names_memo_row(&memo, &s.view), &quick);
 		assert_int_equal(plain.zone, quick.zone);
 		assert_int_equal(plain.question, quick.question);
+		assert_int_equal(plain.customer, quick.customer);
 		assert_int_equal(plain.sub, quick.sub);
+		assert_int_equal(plain.customer_sub, quick.customer_sub);
+		assert_int_equal(plain.block_list, quick.block_list);
 		assert_int_equal(plain.like_address, quick.like_address);
 		assert_int_equal(plain.named, quick.named);
 		assert_int_equal(plain.fails, quick.fails);
