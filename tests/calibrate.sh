@@ -44,7 +44,7 @@ generated ordinary lookalikes 1800 benign clients=20 web=0 quic=0 + lookalikes
 generated ordinary scanners 1800 benign clients=10 antivirus=20 web=0 quic=0 + lookalikes scanner=40 disposable=60 blocklist=0 reverse=0
 generated ordinary blocklists 900 benign clients=5 mail=16 mailrate=60 web=0 quic=0 + lookalikes blocklist=80 reverse=80 suffix=20
 generated ordinary public_server 600 benign clients=5 authoritative=2 web=0 quic=0 + strangers authoritative=yes rate=5
-scene ordinary recursor recursor_retry forwarder_500 forwarder_cached all_servers two_resolvers_answer v6_only authoritative_big \
+scene ordinary names_that_fail recursor recursor_retry forwarder_500 forwarder_cached all_servers two_resolvers_answer v6_only authoritative_big \
 	authoritative_retry authoritative_keys ntp_pool vpn_server ipsec_server rdp_server game_server snapshots seeder leecher_one_way \
 	snmp_poller server_browser video_fragments video_heads_elsewhere vpn_tails_heads_elsewhere sip_fragments ike_certificates nfs_many
 if [ -n "${SHARED_DATA:-}" ]; then
@@ -84,6 +84,7 @@ for rate in 1 20 2000; do
 	generated dns-tunnel "tunnel_$rate" $d tunnel rate=$rate chunk=25
 done
 generated dns-tunnel tunnel_addresses 900 tunnel rate=200 chunk=60 qtype=A
+generated dns-tunnel tunnel_nxdomain 900 tunnel rate=200 chunk=60 qtype=A rcode=3
 generated open-resolver strangers 60 strangers
 if [ -n "${SHARED_DATA:-}" ]; then
 	for f in "$SHARED_DATA"/pcap/tunnel/{graph,ndpi-bad,ndpi-dns-tunnel,pcap-attack}*; do measure dns-tunnel "real_${f##*/}" "$f"; done

@@ -67,7 +67,7 @@ zone=dns-random-subdomain
 run random_names        30 $zone - $ordinary + subdomain rate=300
 run random_names_slow   90 $zone - $ordinary + subdomain rate=12 clients=40 start=10
 run random_names_dead   40 $zone - $ordinary + subdomain rate=100 rcode=2 zone=shop.co.uk start=10
-run random_names_texts  60 $zone - $ordinary + subdomain rate=100 clients=40 labels=50-60
+run random_names_long   60 $zone - $ordinary + subdomain rate=100 clients=40 labels=50-60
 run random_names_one   600 $zone - $ordinary + subdomain rate=15 clients=1 labels=20-30
 run random_names_few    30 $zone dns-nxdomain-flood $ordinary + subdomain rate=150 clients=3 start=5
 # the same where the answers are not seen: one direction alone, or a server that gives none
