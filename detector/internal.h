@@ -161,6 +161,8 @@ bool engine_stranger(const struct engine *e, const struct pair *p, struct place 
 struct server *engine_server(struct engine *e, const struct addr *a);
 /* NULL when not known. */
 const struct server *engine_find_server(const struct engine *e, const struct addr *a);
+/* Resolvers and mail servers ask by trade; place: of the address. */
+bool engine_asks_by_trade(const struct engine *e, const struct addr *a, struct place place);
 /* Adds what a pair did in this tick. */
 void engine_count_server(struct engine *e, const struct pair *p);
 

@@ -19,6 +19,19 @@ engine_find_server(const struct engine *e, const struct addr *a)
 	return NULL;
 }
 
+bool
+engine_asks_by_trade(const struct engine *e, const struct addr *a, struct place place)
+{
+	const struct server *s;
+
+	if ((place.flags & (HOST_RESOLVER | HOST_NEVER)) != 0)
+		return true;
+	if (place.group != 0 && e->group[place.group - 1].kind == GROUP_MAIL)
+		return true;
+	s = engine_find_server(e, a);
+	return s != NULL && s->clients >= 3;
+}
+
 struct server *
 engine_server(struct engine *e, const struct addr *a)
 {

@@ -161,6 +161,7 @@ take_besides(struct engine *e, const struct pair *p)
 	    watches_find(&e->watches, e->env.seed, &p->client, SIDE_CLIENT, p->service);
 
 	if (w == NULL) {
+		areas_besides(e, p);
 		customers_besides(e, NULL, p);
 		return;
 	}
