@@ -43,6 +43,7 @@ struct server {
 	uint64_t answers_all;               /* since it entered */
 	uint32_t asked_lately, answered_lately, lately_tick; /* fading; see asked.c */
 	int64_t from_ns, to_ns;             /* what the records of this tick cover; 0: none */
+	uint32_t sampling;                  /* of this tick, the coarsest */
 	bool used;
 };
 

@@ -55,6 +55,7 @@ engine_server(struct engine *e, const struct addr *a)
 		s->tick = e->env.tick;
 		s->queries = s->answers = s->fresh = s->clients_now = 0;
 		s->query_bytes = 0;
+		s->sampling = 1;
 		s->from_ns = s->to_ns = 0;
 		if (e->server_touched_n < SERVERS)
 			e->server_touched[e->server_touched_n++] = (uint32_t)(s - e->server);
@@ -78,6 +79,8 @@ engine_count_server(struct engine *e, const struct pair *p)
 		if (p->to_ns > s->to_ns)
 			s->to_ns = p->to_ns;
 	}
+	if (p->sampling > s->sampling)
+		s->sampling = p->sampling;
 	s->queries += p->queries;
 	s->query_bytes += p->query_bytes;
 	s->answers += p->answers;
