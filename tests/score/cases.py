@@ -126,6 +126,7 @@ def shared_addresses():
                "packets ipfix:1:60")
     yield Case("nat_slow", 600, BUSY + " + infected address=10.64.0.54 rate=0.3 start=60 ordinary=0",
                "packets ipfix:1:60")
+    yield Case("many_infected", 60, TOWN + " + infected hosts=200 rate=20 start=12 stop=50 ordinary=0", "sflow:1000", (ABUSER,))
     yield Case("office_nat", 600, "benign clients=20 clients6=5 mail=0 antivirus=0 office=20 validatorrate=0.5 mailrate=2",
                "packets packets+known ipfix:1:60 v9:1:30:port0 v5:1:60 sflow:1 sflow:10 ipfix:100:60")
     yield Case("forwarder", 120, TOWN + " + infected hosts=3 rate=3 start=20.3 ordinary=2 + infected hosts=2 first=20 rate=20"
