@@ -183,6 +183,11 @@ void anomaly_figures(struct alert *a, const struct watch *w);
 /* "what is ordinary for it at this hour of the week (3 weeks)": whose level its multiple is of. */
 void anomaly_measure(const struct watch *w, char *buf, size_t n);
 
+/* tunnel.c: names so long, in bytes before the zone, that they are no look-ups by hash. */
+bool tunnel_long_names(const struct tunnel_settings *set, double length);
+/* subdomain.c: whether new names fail in a watched zone nearly as fast as in one that is named, and are not data of few clients. */
+bool subdomain_attacked(const struct detect_settings *s, const struct watch *w, uint32_t tick);
+
 extern const struct detector detector_abuser, detector_victim, detector_reflector, detector_udp_victim,
     detector_udp_reflector, detector_fragment, detector_query_flood,
     detector_exporter, detector_nxdomain, detector_subdomain, detector_tunnel, detector_open_resolver,

@@ -187,12 +187,12 @@ hot_get(struct shard_names *n, struct zone *z, uint32_t tick, const struct flow 
 		.fresh_failing = z->fresh_failing,
 		.seen = {.word = NULL, .words = HOT_WORDS, .most = HOT_KEYS, .born = tick}};
 	/* whatever it was, it was like this one */
-	if (f->dns->rcode == NAMES_UNANSWERED) {
+	free_one->labels = z->fresh_failing * k->sub;
+	free_one->texts = names_rare_type(f->dns->qtype) ? z->fresh_failing : 0;
+	if (f->dns->rcode == NAMES_UNANSWERED)
 		free_one->unanswered = z->failing;
-		free_one->labels = z->fresh_failing * k->sub;
-	} else {
+	else
 		free_one->nxdomain = z->failing;
-	}
 	free_one->first_ns = f->start_ns;
 	name_keep(&free_one->zone, f->dns->name + k->sub, f->dns->name_len - k->sub);
 	z->hot = (uint16_t)(free_one - n->hot + 1);
@@ -247,6 +247,8 @@ hot_count(struct hot_zone *h, const struct zone *z, const struct shard_env *env,
 	if (!failing || !fresh)
 		return;
 	h->fresh_failing += n;
+	h->labels += (z->hash == k->zone ? k->sub : k->customer_sub) * n;
+	h->texts += names_rare_type(f->dns->qtype) ? n : 0;
 	hll_add(&h->clients, k->dst);
 	hot_peer(h, &f->dst, n);
 	name_keep(&h->sample, f->dns->name, f->dns->name_len);
@@ -315,6 +317,16 @@ holders_count(const struct holders *o, uint32_t packets, bool failing, bool fres
 		zone_count(o->customer, packets, failing, fresh, made_up);
 }
 
+/* Names carry data also where they fail.  Not in a zone under attack: its clients send noise, and that is told once.  Who is
+ * refused asks again, and the next server as well; that does not make his names less new. */
+static bool
+may_carry(const struct holders *o, const struct flow_key *k, uint8_t rcode, bool fresh)
+{
+	if (k->like_address)
+		return false;
+	return !k->bad || ((o->hot == NULL || !o->hot->attacked) && (fresh || rcode == DNS_NXDOMAIN));
+}
+
 void
 names_new(struct shard_names *n, const struct shard_env *env, const struct flow *f, const struct flow_key *k, bool seen)
 {
@@ -331,7 +343,7 @@ names_new(struct shard_names *n, const struct shard_env *env, const struct flow 
 	holders_count(&o, (uint32_t)f->packets, failing, fresh, !k->block_list);
 	if (o.hot != NULL)
 		hot_count(o.hot, o.hit, env, f, k, failing && !k->block_list, fresh);
-	if (!failing && !k->like_address && (env->names & NAMES_CARRIERS) != 0)
+	if ((env->names & NAMES_CARRIERS) != 0 && may_carry(&o, k, f->dns->rcode, fresh))
 		carrier_answer(n, o.customer, env, f, &o.own, fresh);
 }
 
@@ -370,8 +382,6 @@ names_unanswered(struct shard *s, const struct shard_env *env, const struct flow
 	if (o.hot == NULL)
 		return NULL;
 	hot_count(o.hot, o.hit, env, f, k, made_up, fresh);
-	if (fresh && made_up)
-		o.hot->labels += (o.hit->hash == k->zone ? k->sub : k->customer_sub) * packets;
 	return o.hot;
 }
 

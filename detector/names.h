@@ -16,7 +16,8 @@
  * A *zone* is one cache line.  One whose answers fail for many new names is promoted to a *hot zone*, which counts
  * by the tick.  "New" is a question that is not in a filter of recent ones: a Bloom filter of two
  * generations for all zones of a shard, one of its own for a hot zone, so that an attack does not make the
- * shard forget.  A *carrier* is a client and a zone it sends new, long names to.  A *failer* is a client whose questions fail.
+ * shard forget.  A *carrier* is a client and a zone it sends new, long names to, whether these exist or not: who listens there only has to
+ * write down what he is asked.  What fails in a zone under attack carries nothing.  A *failer* is a client whose questions fail.
  *
  * RAM: about 1.2 MiB a shard, from fresh pages: what is not used costs nothing.  Every table is sets of four;
  * a full set gives up its coldest, which is counted.
@@ -93,7 +94,9 @@ struct hot_zone {
 	uint64_t hash;       /* 0: free */
 	uint32_t tick, born;
 	uint32_t answers, nxdomain, servfail, refused, fresh, fresh_failing;
-	uint32_t unanswered, labels; /* questions without an answer; bytes before the zone, of the new ones of these */
+	uint32_t unanswered;         /* questions without an answer */
+	uint32_t labels, texts;      /* of the new failing names: bytes before the zone; those asked for text and the like */
+	bool attacked;               /* as of the last tick: what fails here is no data somebody sends */
 	uint32_t usual, fresh_usual, sampling;
 	struct addr server[HOT_SERVERS]; /* that were asked in vain */
 	uint32_t servers_n;

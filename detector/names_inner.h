@@ -22,7 +22,7 @@ name_keep(struct name_copy *c, const uint8_t *wire, size_t len)
 /* Types whose answers hold what the owner of the zone likes, and that tunnels prefer. */
 bool names_rare_type(uint16_t qtype);
 
-/* carrier.c: an answer that did not fail, to a question that may be new. */
+/* carrier.c: an answer to a question that may be new. */
 void carrier_answer(struct shard_names *n, struct zone *z, const struct shard_env *env, const struct flow *f,
     const struct flow_key *k, bool fresh);
 

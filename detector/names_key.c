@@ -98,7 +98,7 @@ names_is_reputation(const uint8_t *zone, size_t len)
 		"barracudacentral.org", "sorbs.net", "mailspike.net", "senderscore.com", "dnswl.org", "abuseat.org",
 		"manitu.net", "invaluement.com", "uceprotect.net", "backscatterer.org", "sophosxl.net", "sophosxl.com",
 		"mcafee.com", "trellix.com", "e5.sk", "eset.com", "trendmicro.com", "avast.com", "cymru.com", "dshield.org",
-		"webcfs03.com", "brightcloud.com"};
+		"webcfs03.com", "brightcloud.com", "msbl.org"};
 	char text[DNS_NAME_TEXT];
 
 	dns_name_text(zone, len, text);

@@ -3,6 +3,7 @@
  * Shards are taken in their order and lists in that of first touch, which is that of the input; so the
  * watches see the same whatever the number of threads.
  */
+#include <math.h>
 #include <string.h>
 
 #define XXH_INLINE_ALL
@@ -59,10 +60,28 @@ all_queries(const struct engine *e)
 	return n;
 }
 
+/* How many ask for new names in a hot zone, now or within the hour; 0: a tunnel of its loudest client would not be named, or
+ * nothing was measured of what the names carry. */
+static uint32_t
+tunnel_clients(const struct engine *e, const struct shard_names *n, const struct hot_zone *h, const struct watch *w)
+{
+	const struct zone *z = names_zone_peek(n, h->hash);
+	const struct name_peer *most = &h->peer[0];
+	double now = round(watch_peer_count(w)), hour = z != NULL ? round(bits_count(z->clients | z->clients_before)) : 0;
+
+	for (int i = 1; i < HOT_PEERS; i++)
+		if (h->peer[i].n > most->n)
+			most = &h->peer[i];
+	if ((e->env.names & NAMES_CARRIERS) == 0 || hour < 1 || most->n == 0 ||
+	    !names_judged_here(e, &most->addr, place_of(&e->env, &most->addr)))
+		return 0;
+	return (uint32_t)(hour > now ? hour : now);
+}
+
 /* Its cells hold in `matched`, `repeat` and `any_queries` how answers failed, in `large` the new names of these, in
- * `large_size` all new ones; in `queries` the questions without an answer, in `large_query_bytes` how long their new names
- * are; and in `later_packets` how much the zone's silent servers were asked for it, in `large_bytes` for anything, in
- * `later_bytes` how much all servers were asked meanwhile. */
+ * `large_query_bytes` how long they are, in `fresh` how many of them were asked for text; in `large_size` all new ones; in `queries`
+ * the questions without an answer; and in `later_packets` how much the zone's silent servers were asked for it, in `large_bytes` for
+ * anything, in `later_bytes` how much all servers were asked meanwhile. */
 static void
 take_zone(struct engine *e, struct shard_names *n, struct hot_zone *h)
 {
@@ -79,7 +98,7 @@ take_zone(struct engine *e, struct shard_names *n, struct hot_zone *h)
 	const struct cell c = {.answers = h->answers, .answer_bytes = h->bytes, .large = h->fresh_failing,
 		.matched = h->nxdomain, .repeat = h->servfail, .any_queries = h->refused, .large_size = h->fresh,
 		.answer_packets = h->answers, .queries = h->unanswered, .large_query_bytes = h->labels, .later_packets = (uint32_t)h->asked,
-		.large_bytes = h->servers_asked, .later_bytes = h->servers_asked > 0 ? all_queries(e) : 0};
+		.fresh = h->texts, .large_bytes = h->servers_asked, .later_bytes = h->servers_asked > 0 ? all_queries(e) : 0};
 
 	cell_add(&w->now, &c);
 	w->names.tick = e->env.tick;
@@ -93,6 +112,8 @@ take_zone(struct engine *e, struct shard_names *n, struct hot_zone *h)
 	for (int i = 0; i < HLL_REGISTERS; i++)
 		if (w->peers[0].reg[i] < h->clients.reg[i])
 			w->peers[0].reg[i] = h->clients.reg[i];
+	w->names.clients = tunnel_clients(e, n, h, w);
+	h->attacked = subdomain_attacked(&e->settings, w, e->env.tick);
 	w->names.reputation = names_is_reputation(h->zone.wire, h->zone.len) ||
 	    (names_is_reverse(h->zone.wire, h->zone.len) && watch_peer_count(w) < REVERSE_CLIENTS);
 	for (int i = 0; i < HOT_PEERS; i++)
@@ -126,6 +147,14 @@ names_carried(const struct carrier *c, const struct carried *sums, uint32_t tick
 		.reputation = c->zone.len > 0 && names_is_reputation(c->zone.wire, c->zone.len)};
 }
 
+/* A zone that others send new names to as well has to be so much louder (see tunnel.c): what a suffix makes of everybody's mistyped
+ * names does not hide a tunnel. */
+static double
+loudness(const struct engine *e, uint32_t hour, uint32_t clients)
+{
+	return hour / fmax(clients, e->settings.tunnel.clients);
+}
+
 static void
 take_carrier(struct engine *e, const struct carrier *c)
 {
@@ -140,7 +169,8 @@ take_carrier(struct engine *e, const struct carrier *c)
 		return;
 	w = watches_get(&e->watches, e->env.seed, &c->client, SIDE_CLIENT, SERVICE_TUNNEL, e->env.tick);
 	/* of several zones the loudest in this hour speaks for the client */
-	if (w == NULL || (w->names.tick == e->env.tick && w->names.hour > sums.hour))
+	if (w == NULL || (w->names.tick == e->env.tick &&
+	    loudness(e, w->names.hour, w->names.clients) > loudness(e, sums.hour, c->clients)))
 		return;
 	w->flags = place.flags;
 	w->link = place.link;
@@ -308,7 +338,7 @@ names_tick_done(struct engine *e)
 			if (h->hash == 0 || h->tick != e->env.tick)
 				continue;
 			h->answers = h->nxdomain = h->servfail = h->refused = h->fresh = h->fresh_failing = 0;
-			h->unanswered = h->labels = h->servers_n = 0;
+			h->unanswered = h->labels = h->texts = h->servers_n = 0;
 			h->bytes = h->asked = h->servers_asked = 0;
 			memset(&h->clients, 0, sizeof(h->clients));
 			memset(h->peer, 0, sizeof(h->peer));

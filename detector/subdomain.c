@@ -3,7 +3,8 @@
  * Each random name passes every cache and reaches the zone's servers, until these or the resolvers before
  * them give up.  Answers tell: NXDOMAIN while the servers live, SERVFAIL once they do not, REFUSED where
  * somebody limits, and none at all once even those are gone.  Names of content networks and virus scanners are new as
- * well, but exist.
+ * well, but exist.  A client that sends data out in names nobody holds looks the same; it is alone in its zone and its names are
+ * long, or it asks for text.  That is told as a tunnel.
  */
 #include "detector/detector.h"
 
@@ -24,6 +25,8 @@ static const struct setting table[] = {
 	    "so long questions are watched before it is known what is usual"},
 };
 
+enum { CLOSE = 75 }; /* percent of the names, from which on it is worth a look */
+
 static struct cell
 last_minute(const struct watch *w, uint32_t tick)
 {
@@ -32,6 +35,37 @@ last_minute(const struct watch *w, uint32_t tick)
 	for (uint32_t k = 0; k < 6; k++)
 		cell_add(&c, &w->w10[(tick / 10 - k) % W10]);
 	return c;
+}
+
+static bool
+is_unanswered(const struct cell *c, double bad)
+{
+	return c->queries * 2.0 > bad;
+}
+
+static double
+failing(const struct cell *c)
+{
+	return (double)c->matched + c->repeat + c->any_queries + c->queries;
+}
+
+/* As fast as it has to be here, such names reach dns-tunnel's thresholds within minutes, so one of both is told.  Random names
+ * are short: whoever floods a zone gains nothing by longer ones. */
+static bool
+carries_data(const struct detect_settings *s, const struct watch *w, const struct cell *c)
+{
+	const struct tunnel_settings *set = &s->tunnel;
+
+	return w->names.clients > 0 && w->names.clients <= set->clients && c->large > 0 && !is_unanswered(c, failing(c)) &&
+	    (c->fresh >= set->rare_share * c->large || tunnel_long_names(set, (double)c->large_query_bytes / c->large));
+}
+
+bool
+subdomain_attacked(const struct detect_settings *s, const struct watch *w, uint32_t tick)
+{
+	struct cell c = last_minute(w, tick);
+
+	return c.large * 100.0 >= CLOSE * s->subdomain.names && !carries_data(s, w, &c);
 }
 
 /* Where most of it is questions without an answer, nothing says that the names do not exist: they must be new
@@ -59,10 +93,10 @@ judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
 {
 	const struct subdomain_settings *set = &env->settings->subdomain;
 	struct cell c = last_minute(w, env->tick);
-	double n = c.answers, seen = n / w->sampling, bad = (double)c.matched + c.repeat + c.any_queries + c.queries;
+	double n = c.answers, seen = n / w->sampling, bad = failing(&c);
 	double usual = w->names.usual > 1 ? w->names.usual : 1, over = c.large / usual;
 	struct interval failing = share99(bad / w->sampling, seen, w->sampling > 1);
-	bool all = true, unanswered = c.queries * 2.0 > bad;
+	bool all = true, unanswered = is_unanswered(&c, bad);
 	/* what is answered otherwise says nothing of the questions that are not */
 	double fresh = unanswered ? c.large : (double)c.large_size, of = unanswered ? bad : n;
 	struct interval distinct = share99(fresh / w->sampling, of / w->sampling, w->sampling > 1);
@@ -82,8 +116,12 @@ judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
 	}
 	if (all && seen >= 10)
 		v->heat = HEAT_HOT;
-	else if (c.large >= 0.75 * set->names && bad >= 0.75 * set->failing_share * n)
+	else if (c.large * 100.0 >= CLOSE * set->names && bad >= 0.75 * set->failing_share * n)
 		v->heat = HEAT_WARM;
+	if (v->heat == HEAT_HOT && carries_data(env->settings, w, &c)) {
+		v->heat = HEAT_WARM;
+		v->note = "few clients, and long names or questions for text: data, told as a tunnel";
+	}
 	if (w->names.reputation)
 		v->heat = HEAT_COLD;
 }

@@ -41,11 +41,17 @@ static const struct setting table[] = {
 
 enum { SHA256 = 66 }; /* 64 digits and, as a label holds 63, two lengths */
 
+bool
+tunnel_long_names(const struct tunnel_settings *set, double length)
+{
+	return length >= set->long_names && fabs(length - SHA256) >= 1;
+}
+
 /* Who asks for addresses needs more bytes to be a tunnel; most where the names may be hashes of files. */
 static double
 address_times(const struct tunnel_settings *set, double length, double entropy)
 {
-	bool longer = length >= set->long_names && fabs(length - SHA256) >= 1;
+	bool longer = tunnel_long_names(set, length);
 
 	if (entropy <= set->hex_bits && !longer)
 		return set->digest_factor;

@@ -184,6 +184,28 @@ def s_authoritative_keys(c):
         c.ask(t, f"203.0.113.{c.rng.randrange(200)}", "10.64.0.40", "signed.example", (DNSKEY, TXT)[c.rng.randrange(2)], 1400, 300, own=True)
 
 
+def fails(c, t, client, name, qtype=A, rcode=3):
+    qid, sport = c.query(t, client, RESOLVER, name, qtype)
+    data = struct.pack(">HHHHHH", qid, 0x8180 | rcode, 1, 0, 0, 0) + wire_name(name) + struct.pack(">HH", qtype, 1)
+    c.udp(t + 0.03, RESOLVER, client, 53, sport, data)
+
+
+def letters(c, n, alphabet="abcdefghijklmnopqrstuvwxyz234567"):
+    return "".join(c.rng.choice(alphabet) for _ in range(n))
+
+
+def s_names_that_fail(c):
+    """an office whose stubs append a suffix to long names of content networks, and look files and addresses up by hash"""
+    ordinary(c, 2400)
+    for i in range(20):
+        for t in c.steady(0, 2400, 0.1):
+            for qtype in (A, 28):
+                fails(c, t, f"10.64.0.{20 + i}", f"{letters(c, 14)}.edge{c.rng.randrange(9)}.content.example.office.example", qtype)
+    for t in c.steady(0, 2400, 2):
+        fails(c, t, "10.64.0.70", f"{letters(c, 40, '0123456789abcdef')}.scanner.example")
+        fails(c, t, "10.64.0.71", ".".join(str(c.rng.randrange(256)) for _ in range(4)) + ".bl.example")
+
+
 def one_way(c, towards_us):
     c.keep = lambda src, dst: dst.startswith("10.64.") == towards_us
 
@@ -477,8 +499,28 @@ def f_headless(c): fragments(c, 400, 2900, True, sources=200)
 def f_one_source(c): fragments(c, 1000, 2900, True)
 
 
+# --- what goes out in names that do not exist: who listens writes them down ------------------------------------
+
+def sent_out(c, stop, rate, rcode=3, tries=1, suffix=None):
+    ordinary(c, stop)
+    for t in c.steady(5, stop, rate):
+        name = f"{letters(c, 48)}.x.evil.example"
+        for k in range(tries):
+            fails(c, t + 0.1 * k, BAD, name, rcode=rcode)
+        if suffix:
+            fails(c, t + 0.2, BAD, f"{name}.{suffix}")
+    for i in range(40 if suffix else 0):
+        for t in c.steady(0, stop, 0.05):
+            fails(c, t, f"10.64.1.{i}", f"{letters(c, 9)}.{suffix}")
+
+
+def n_one_a_second(c): sent_out(c, 2700, 1)
+def n_refused_twice(c): sent_out(c, 1500, 2, rcode=5, tries=2)
+def n_suffix(c): sent_out(c, 1500, 2, suffix="office.example")
+
+
 SCENES = {n[2:] if n[1] == "_" and n[0] == "s" else n: f for n, f in list(globals().items())
-          if len(n) > 2 and n[1] == "_" and n[0] in "savruf" and callable(f)}
+          if len(n) > 2 and n[1] == "_" and n[0] in "savrufn" and callable(f)}
 
 
 def main():

@@ -38,7 +38,8 @@ expect() {
 	done
 }
 
-expect - 65535 recursor recursor_retry forwarder_500 forwarder_cached all_servers two_resolvers_answer v6_only only_queries mirror_twice
+expect - 65535 recursor recursor_retry forwarder_500 forwarder_cached all_servers two_resolvers_answer v6_only only_queries mirror_twice \
+	names_that_fail
 expect - 65535 authoritative_big authoritative_retry authoritative_keys
 expect - 65535 ntp_pool vpn_server ipsec_server rdp_server game_server snapshots seeder leecher_one_way snmp_poller server_browser uploads uploads_through_vpn
 expect - 65535 video_fragments video_heads_elsewhere vpn_tails_heads_elsewhere sip_fragments ike_certificates nfs_many
@@ -47,6 +48,7 @@ bad=10.64.0.200
 expect "dns-amplification-abuser $bad" 65535 a_half_a_second a_ttl_zero a_names_200 a_0x20 a_1232 a_txt_1100 a_addresses \
 	a_last_second a_two_resolvers a_twenty_resolvers a_hours_off a_cgnat a_cgnat_signed
 expect "dns-amplification-abuser $bad" 96 a_1232 a_cgnat
+expect "dns-tunnel $bad" 65535 n_one_a_second n_refused_twice n_suffix
 expect "dns-amplification-victim 10.64.0.77" 65535 v_plain v_one_source v_only_answers v_busy_resolver \
 	v_forged_source
 expect "dns-amplification-victim 10.64.0.77" 96 v_plain

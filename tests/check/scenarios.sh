@@ -67,6 +67,8 @@ zone=dns-random-subdomain
 run random_names        30 $zone - $ordinary + subdomain rate=300
 run random_names_slow   90 $zone - $ordinary + subdomain rate=12 clients=40 start=10
 run random_names_dead   40 $zone - $ordinary + subdomain rate=100 rcode=2 zone=shop.co.uk start=10
+run random_names_texts  60 $zone - $ordinary + subdomain rate=100 clients=40 labels=50-60
+run random_names_one   600 $zone - $ordinary + subdomain rate=15 clients=1 labels=20-30
 run random_names_few    30 $zone dns-nxdomain-flood $ordinary + subdomain rate=150 clients=3 start=5
 # the same where the answers are not seen: one direction alone, or a server that gives none
 drop=answers run random_names_half 60 $zone - $ordinary + subdomain rate=300 start=10
@@ -79,6 +81,9 @@ run refused             60 dns-nxdomain-flood - $ordinary + dga clients=2 rate=4
 run tunnel              60 dns-tunnel - $ordinary + tunnel rate=2000 chunk=60 qtype=10 answer=300
 run tunnel_out         900 dns-tunnel - benign clients=5 clients6=0 web=0 quic=0 mail=0 + tunnel rate=20 chunk=40
 run tunnel_addresses   600 dns-tunnel - benign clients=5 clients6=0 web=0 quic=0 mail=0 + tunnel rate=200 chunk=60 qtype=A
+run tunnel_nxdomain    600 dns-tunnel - benign clients=5 clients6=0 web=0 quic=0 mail=0 + tunnel rate=200 chunk=60 qtype=A rcode=3
+run tunnel_refused     900 dns-tunnel - benign clients=5 clients6=0 web=0 quic=0 mail=0 + tunnel rate=20 chunk=40 rcode=5
+run tunnel_fails_fast  120 dns-tunnel - $ordinary + tunnel rate=1000 chunk=60 qtype=A rcode=3
 run tunnel_slow      86400 dns-tunnel - benign clients=2 clients6=0 web=0 quic=0 mail=0 antivirus=0 icmp=0 ntp=0 + tunnel rate=1 chunk=25
 run strangers           60 open-resolver - $ordinary + strangers
 run public_server       60 - - $ordinary + strangers authoritative=yes rate=5

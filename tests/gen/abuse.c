@@ -135,6 +135,7 @@ scenario_tunnel(struct gen *g, struct opts *o, struct rng rng)
 	a->bytes = (uint32_t)bytes;
 	a->ask.qtype = qtype_parse(qtype);
 	a->ask.size = (uint16_t)opt_uint(o, "answer", 0);
+	a->ask.rcode = (uint8_t)opt_uint(o, "rcode", DNS_NOERROR);
 	snprintf(a->zone, sizeof(a->zone), "%s", opt_text(o, "zone", "t.exfil.example"));
 	customers(g, o, a, "1", "dns-tunnel", 20);
 	a->gap_ns /= a->clients;

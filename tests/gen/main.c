@@ -27,7 +27,7 @@ const struct scenario scenarios[] = {
 	    "zone= clients= net= rate= rcode= answers=yes|no retries= resolver= start= stop= labels=MIN-MAX", scenario_subdomain},
 	{"fragflood", "UDP fragments to a victim", "victim= pps= size= sources= headless= start= stop=", scenario_fragflood},
 	{"tunnel", "data in new names below a zone, so many bytes a second",
-	    "clients= net= rate= chunk= qtype= answer= zone= resolver= start= stop=", scenario_tunnel},
+	    "clients= net= rate= chunk= qtype= answer= rcode= zone= resolver= start= stop=", scenario_tunnel},
 	{"dga", "generated domains that do not exist", "clients= net= rate= rcode= resolver= start= stop=", scenario_dga},
 	{"strangers", "the world asks a resolver of ours; authoritative=yes: a public server instead; kind=KIND, none: labelled so",
 	    "server= given= net= strangers= rate= authoritative= kind= resolver= start= stop=", scenario_strangers},

@@ -315,6 +315,34 @@ test_subdomain(void **state)
 	assert_int_equal(attacked(5000, 5000, 5000, 5000, 0, true), HEAT_COLD);
 }
 
+/* The same zone with `clients` that ask for new names, of so many bytes, `texts` of them for text. */
+static enum heat
+long_names(uint32_t clients, uint32_t length, uint32_t texts)
+{
+	struct bench b;
+
+	bench_init(&b, SERVICE_ZONE);
+	b.w.w10[800 % W10] = (struct cell){.answers = 500, .matched = 500, .large = 500, .large_size = 500, .fresh = texts,
+		.large_query_bytes = 500 * length};
+	b.w.names.clients = clients;
+	assert_int_equal(subdomain_attacked(&b.settings, &b.w, b.env.tick), heat(&b, &detector_subdomain) == HEAT_HOT);
+	return heat(&b, &detector_subdomain);
+}
+
+static void
+test_long_names(void **state)
+{
+	(void)state;
+	assert_int_equal(long_names(1, 43, 0), HEAT_HOT);
+	assert_int_equal(long_names(1, 44, 0), HEAT_WARM);  /* data */
+	assert_int_equal(long_names(4, 44, 0), HEAT_WARM);
+	assert_int_equal(long_names(5, 44, 0), HEAT_HOT);   /* of so many clients: noise */
+	assert_int_equal(long_names(0, 44, 0), HEAT_HOT);   /* nobody would name the tunnel */
+	assert_int_equal(long_names(1, 66, 0), HEAT_HOT);   /* 64 digits are a hash to that one */
+	assert_int_equal(long_names(1, 10, 250), HEAT_WARM);
+	assert_int_equal(long_names(1, 10, 249), HEAT_HOT);
+}
+
 static enum heat
 tunnel(struct names_figures f, uint8_t flags)
 {
@@ -677,6 +705,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_zone), cmocka_unit_test(test_memo), cmocka_unit_test(test_filter),    cmocka_unit_test(test_sums),
 		cmocka_unit_test(test_nxdomain),  cmocka_unit_test(test_subdomain), cmocka_unit_test(test_tunnel),
+		cmocka_unit_test(test_long_names),
 		cmocka_unit_test(test_attack),    cmocka_unit_test(test_ordinary),  cmocka_unit_test(test_slow),
 		cmocka_unit_test(test_open_resolver), cmocka_unit_test(test_bounds), cmocka_unit_test(test_off),
 	};

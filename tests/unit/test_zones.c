@@ -280,11 +280,86 @@ test_carried(void **state)
 	content(false, 1);
 }
 
+/* --- data or noise ----------------------------------------------------------------------------------------------- */
+
+struct failing {
+	uint32_t clients, rate, seconds;
+	int letters;
+	uint16_t qtype;
+	uint8_t rcode;
+	uint32_t others;      /* clients of the zone whose names exist */
+	const char *unwanted; /* a kind that is turned off, or NULL */
+};
+
+/* New names that fail in one zone: the one thing that is told of it, beside clients' failing questions; -1: nothing. */
+static void
+fails(const struct failing f, int want)
+{
+	static struct bench b;
+	static struct detect_settings settings;
+	struct addr host = kit_addr(HOST);
+	const char *near;
+	char label[64], name[128], why[160];
+
+	memset(&b, 0, sizeof(b));
+	b.random = 7;
+	detect_settings_defaults(&settings);
+	if (f.unwanted != NULL)
+		assert_int_equal(detect_settings_set(&settings, f.unwanted, "enabled", 0, "bool", why, sizeof(why), &near), 0);
+	assert_int_equal(detect_settings_set(&settings, "dns-nxdomain-flood", "enabled", 0, "bool", why, sizeof(why), &near), 0);
+	b.e = kit_engine(hear, &b.heard, (struct engine_config){.seed = SEED, .settings = &settings});
+	for (uint32_t i = 0; i < f.rate * f.seconds; i++) {
+		int64_t t = T0 + (int64_t)(i * (NS_PER_S / f.rate));
+
+		snprintf(name, sizeof(name), "%s.victim.example", letters(&b, label, f.letters));
+		answer(&b, t, HOST + i % f.clients, name, f.qtype, f.rcode);
+		if (f.rcode == DNS_REFUSED) /* the next server may know */
+			answer(&b, t + 1000, HOST + i % f.clients, name, f.qtype, f.rcode);
+		if (f.others > 0 && i % 10 == 0) {
+			snprintf(name, sizeof(name), "%s.victim.example", letters(&b, label, 8));
+			answer(&b, t + 2000, HOST + 100 + kit_below(&b.random, f.others), name, DNS_A, DNS_NOERROR);
+		}
+	}
+	engine_finish(b.e);
+	assert_int_equal(b.heard.n, want >= 0);
+	if (want >= 0)
+		assert_int_equal(b.heard.opened[0].kind, want);
+	if (want == KIND_DNS_TUNNEL)
+		assert_true(addr_equal(&b.heard.opened[0].subject.prefix.addr, &host));
+	close_bench(&b);
+}
+
+static void
+test_failing(void **state)
+{
+	enum { TUNNEL = KIND_DNS_TUNNEL, FLOOD = KIND_DNS_RANDOM_SUBDOMAIN };
+
+	(void)state;
+	/* thirty bytes a second, by whatever code, and the same where the server is asked twice */
+	fails((struct failing){1, 2, 1500, 48, DNS_A, DNS_NXDOMAIN, 0, NULL}, TUNNEL);
+	fails((struct failing){1, 2, 1500, 48, DNS_A, DNS_SERVFAIL, 0, NULL}, TUNNEL);
+	fails((struct failing){1, 2, 1500, 48, DNS_A, DNS_REFUSED, 0, NULL}, TUNNEL);
+	fails((struct failing){1, 2, 900, 48, DNS_A, DNS_NXDOMAIN, 0, NULL}, -1); /* 43 200 of 50 000 B */
+	fails((struct failing){1, 2, 200, 30, DNS_TXT, DNS_NXDOMAIN, 0, NULL}, TUNNEL);
+	/* as fast as a flood */
+	fails((struct failing){1, 15, 200, 48, DNS_A, DNS_NXDOMAIN, 0, NULL}, TUNNEL);
+	fails((struct failing){1, 15, 200, 30, DNS_TXT, DNS_NXDOMAIN, 0, NULL}, TUNNEL);
+	/* a flood: short names, many clients, a zone that others use; for half an hour no client of it is a tunnel's */
+	fails((struct failing){1, 15, 2000, 30, DNS_A, DNS_NXDOMAIN, 0, NULL}, FLOOD);
+	fails((struct failing){40, 100, 300, 60, DNS_A, DNS_NXDOMAIN, 0, NULL}, FLOOD);
+	fails((struct failing){40, 100, 300, 60, DNS_TXT, DNS_SERVFAIL, 0, NULL}, FLOOD);
+	fails((struct failing){1, 15, 600, 48, DNS_A, DNS_NXDOMAIN, 40, NULL}, FLOOD);
+	/* what one of both does not look for is the other's */
+	fails((struct failing){1, 15, 200, 48, DNS_A, DNS_NXDOMAIN, 0, "dns-tunnel"}, FLOOD);
+	fails((struct failing){1, 15, 600, 48, DNS_A, DNS_NXDOMAIN, 0, "dns-random-subdomain"}, TUNNEL);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_floods), cmocka_unit_test(test_unanswered), cmocka_unit_test(test_reverse), cmocka_unit_test(test_carried),
+		cmocka_unit_test(test_failing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
