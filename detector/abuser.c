@@ -92,7 +92,8 @@ judge_window(const struct judge_env *env, const struct watch *w, const struct ce
 	double answer = n > 0 ? (double)c->large_bytes / n : 0;
 	double query = c->matched > 0 ? (double)c->large_query_bytes / c->matched : 0;
 	double baf = query > 0 ? answer / query : 0;
-	double any_rate = c->ticks > 0 ? (double)(c->any_queries < c->large ? c->any_queries : c->large) / c->ticks : 0;
+	struct pace any = pace_of(env, w, c->any_queries < c->large ? c->any_queries : c->large, c->ticks,
+	    window_s > watch_window_s[WINDOW_LONG] ? UINT32_MAX : window_s); /* the total goes back to the first */
 	struct interval ratio = ratio99(baf, seen, (double)c->matched / w->sampling, w->sampling > 1);
 	struct interval matched = share99(c->matched / (double)w->sampling, seen, w->sampling > 1);
 	struct interval repeat = wilson99(c->repeat / (double)w->sampling, seen);
@@ -112,7 +113,8 @@ judge_window(const struct judge_env *env, const struct watch *w, const struct ce
 	verdict_signal(v, "repeat_share", "Asks again while it still holds the answer (TTL left)", "names", "%",
 	    n > 0 ? c->repeat / n : 0, repeat.low, repeat.high, wanted.repeat);
 	verdict_signal(v, "large_answers", "Large answers drawn", "persistence", "", n, seen, seen, need)->required = true;
-	verdict_signal(v, "any_rate", "ANY queries with large answers", "rate", "/s", any_rate, any_rate, any_rate, set->any_rate);
+	verdict_signal(v, "any_rate", "ANY queries with large answers", "rate", "/s", any.rate, any.low,
+	    2 * any.rate - any.low, set->any_rate);
 
 	double large = c->answers > 0 ? n / c->answers : 0, top = watch_top_name_share(w);
 	struct interval part = wilson99(seen, c->answers / (double)w->sampling);

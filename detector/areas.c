@@ -115,6 +115,25 @@ areas_take(struct engine *e, const struct watch *w, const struct pair *p, const 
 		watch_take(a, p, peer, peer_hash, names, e->env.tick, e->env.begin_ns);
 }
 
+void
+areas_besides(struct engine *e, const struct pair *p)
+{
+	const struct prefix prefix = area_prefix(&p->client);
+	const uint64_t peer_hash = addr_hash(e->env.seed, &p->server);
+	struct place place;
+	struct watch *a;
+
+	if (!p->counted || p->service != SERVICE_DNS || p->crowd != CROWD_NONE || e->areas.used == 0)
+		return;
+	a = watches_find(&e->areas, e->env.seed, &prefix.addr, SIDE_PREFIX, SERVICE_DNS);
+	if (a == NULL || !(hll_may_have(&a->peers[0], peer_hash) || hll_may_have(&a->peers[1], peer_hash)))
+		return;
+	place = place_of(&e->env, &p->client);
+	/* whose answers do not count, their queries do not either */
+	if (!engine_asks_by_trade(e, &p->client, place) && !customer_speaks_for(e, &p->client, place.group))
+		watch_take(a, p, &p->server, peer_hash, NULL, e->env.tick, e->env.begin_ns);
+}
+
 bool
 areas_cover(struct engine *e, const struct pair *p, const struct addr *peer, uint64_t peer_hash, const struct shard *names)
 {

@@ -44,6 +44,10 @@ struct area_facts {
 /* After the client's watch w took a pair, with the same arguments. */
 void areas_take(struct engine *e, const struct watch *w, const struct pair *p, const struct addr *peer, uint64_t peer_hash,
     const struct shard *names);
+/* What a client without a watch asked and got, where answers are matched by number: of samples most queries are those of
+ * hosts none of whose large answers was taken, and they explain those of their neighbours.  Only from servers that sent the
+ * prefix large answers: the rest of its traffic would drown them in chance. */
+void areas_besides(struct engine *e, const struct pair *p);
 /* A new IPv6 address of a prefix whose attack has been named needs no watch, or those who pick addresses at random would push out all
  * others: the prefix takes the pair, and true is returned. */
 bool areas_cover(struct engine *e, const struct pair *p, const struct addr *peer, uint64_t peer_hash, const struct shard *names);

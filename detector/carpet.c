@@ -14,8 +14,6 @@
  * (CUSUM), mostly for one question that people do not ask like that: ANY, or again while they hold the answer.  Where
  * one host asks more than a few times in five minutes, the host's own detector finds it.
  */
-#include <math.h>
-
 #include "detector/areas.h"
 #include "detector/cusum.h"
 
@@ -75,15 +73,6 @@ crossed(const struct judge_env *env, const struct watch *w, double hosts, struct
 	    each, PAIRS_EACH);
 }
 
-/* The lower 99 % bound of a sum of which so many were seen (Poisson). */
-static double
-least_of(double seen, double sampling)
-{
-	double low = sampling > 1 ? seen - 2.5758 * sqrt(seen) : seen;
-
-	return low > 0 ? low * sampling : 0;
-}
-
 static void
 judge_window(const struct judge_env *env, const struct watch *w, enum watch_window which, struct verdict *v)
 {
@@ -92,7 +81,7 @@ judge_window(const struct judge_env *env, const struct watch *w, enum watch_wind
 	double n = w->service == SERVICE_DNS ? c->large : c->answers, seen = n / w->sampling;
 	double miss = n > 0 ? (n - c->matched) / n : 0, hosts = env->facts->hosts[which];
 	double largest = n > 0 ? env->facts->largest[which] / n : 1, need = set->times_host * host_threshold(env, w);
-	double least = least_of(seen, w->sampling);
+	double least = sum_low99(seen, w->sampling);
 	struct interval bound = share99(miss * seen, seen, w->sampling > 1);
 	bool all = true;
 

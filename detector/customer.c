@@ -81,20 +81,6 @@ number_of(const struct addr *a)
 	return mix(half[0], half[1]) | 1;
 }
 
-/* Resolvers and mail servers ask by trade. */
-static bool
-by_trade(const struct engine *e, const struct addr *a, struct place place)
-{
-	const struct server *s;
-
-	if ((place.flags & (HOST_RESOLVER | HOST_NEVER)) != 0)
-		return true;
-	if (place.group != 0 && e->group[place.group - 1].kind == GROUP_MAIL)
-		return true;
-	s = engine_find_server(e, a);
-	return s != NULL && s->clients >= 3;
-}
-
 /* --- small memory ---------------------------------------------------------------------------------------- */
 
 /* Another address than before draws: how often that happened. */
@@ -184,7 +170,7 @@ static bool
 skipped(const struct engine *e, const struct pair *p)
 {
 	return addr_is_v4(&p->client) || p->service != SERVICE_DNS || p->crowd == CROWD_OF_CLIENTS ||
-	    by_trade(e, &p->client, place_of(&e->env, &p->client));
+	    engine_asks_by_trade(e, &p->client, place_of(&e->env, &p->client));
 }
 
 void
@@ -261,12 +247,22 @@ several(const struct watch *x)
 	return (uint64_t)x->sum[WINDOW_LONG].back * 2 > x->sum[WINDOW_LONG].large;
 }
 
+static bool
+speaks(const struct engine *e, const struct watch *x)
+{
+	return x != NULL && (x->life.alert != 0 || e->facts[x - e->areas.pool].speaks) && !several(x);
+}
+
 bool
 customer_speaks(const struct engine *e, const struct watch *w)
 {
-	const struct watch *x = customer_of(e, w);
+	return speaks(e, customer_of(e, w));
+}
 
-	return x != NULL && (x->life.alert != 0 || e->facts[x - e->areas.pool].speaks) && !several(x);
+bool
+customer_speaks_for(const struct engine *e, const struct addr *client, uint8_t group)
+{
+	return speaks(e, find(e, client, group));
 }
 
 /* It drew nothing for so many times its mean gap that it is not by chance (8 of a Poisson process: once in 3000). */

@@ -62,6 +62,8 @@ struct prefix customer_prefix(const struct engine *e, const struct addr *a, uint
 struct watch *customer_of(const struct engine *e, const struct watch *w);
 /* Its alert is open, and it is still one customer: it speaks for its hosts. */
 bool customer_speaks(const struct engine *e, const struct watch *w);
+/* The same of a DNS client of a group (0: none), whether it is watched or not. */
+bool customer_speaks_for(const struct engine *e, const struct addr *client, uint8_t group);
 /* The host is about to be named, and one of its customer's fell silent when it began: the watch to name instead, or NULL. */
 struct watch *customer_instead(const struct engine *e, const struct watch *w);
 /* The host has an alert. */

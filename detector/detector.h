@@ -168,6 +168,15 @@ struct interval share99(double k, double n, bool sampled);
 /* 99 % interval of the ratio of two sums built from a and b sampled items: on the logarithm,
  * with 1/a + 1/b for the variance.  Exact (both ends equal) when nothing was sampled. */
 struct interval ratio99(double ratio, double a, double b, bool sampled);
+/* The lower 99 % bound of a sum of which so many were seen (Poisson); not sampled: what was seen. */
+double sum_low99(double seen, double sampling);
+/* How many a second of a sum over a window, and at least.  Of packets in the seconds in which the host was active, so that bursts
+ * count.  Of samples in all since the episode began: one in a second stands for `sampling`, and for none in the seconds
+ * around it. */
+struct pace {
+	double rate, low;
+};
+struct pace pace_of(const struct judge_env *env, const struct watch *w, double n, uint32_t active, uint32_t window_s);
 
 /* anomaly.c: the figures of an alert about a host far above its own level. */
 void anomaly_figures(struct alert *a, const struct watch *w);

@@ -120,6 +120,26 @@ share99(double k, double n, bool sampled)
 	return sampled ? wilson99(k, n) : (struct interval){share, share};
 }
 
+double
+sum_low99(double seen, double sampling)
+{
+	double low = sampling > 1 ? seen - 2.5758 * sqrt(seen) : seen;
+
+	return low > 0 ? low * sampling : 0;
+}
+
+struct pace
+pace_of(const struct judge_env *env, const struct watch *w, double n, uint32_t active, uint32_t window_s)
+{
+	uint32_t passed = env->tick - w->first_tick + 1, seconds = active;
+
+	if (w->sampling > 1)
+		seconds = passed < window_s ? passed : window_s;
+	if (seconds == 0)
+		return (struct pace){0, 0};
+	return (struct pace){n / seconds, sum_low99(n / w->sampling, w->sampling) / seconds};
+}
+
 struct interval
 ratio99(double ratio, double a, double b, bool sampled)
 {

@@ -43,6 +43,7 @@ struct server {
 	uint64_t answers_all;               /* since it entered */
 	uint32_t asked_lately, answered_lately, lately_tick; /* fading; see asked.c */
 	int64_t from_ns, to_ns;             /* what the records of this tick cover; 0: none */
+	uint32_t sampling;                  /* of this tick, the coarsest */
 	bool used;
 };
 
@@ -164,6 +165,8 @@ bool engine_stranger(const struct engine *e, const struct pair *p, struct place 
 struct server *engine_server(struct engine *e, const struct addr *a);
 /* NULL when not known. */
 const struct server *engine_find_server(const struct engine *e, const struct addr *a);
+/* Resolvers and mail servers ask by trade; place: of the address. */
+bool engine_asks_by_trade(const struct engine *e, const struct addr *a, struct place place);
 /* Adds what a pair did in this tick. */
 void engine_count_server(struct engine *e, const struct pair *p);
 

@@ -18,15 +18,20 @@ judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
 	const struct query_flood_settings *set = &env->settings->query_flood;
 	/* records of idle flows come too late for the short window */
 	const struct cell *c = &w->sum[w->records ? WINDOW_LONG : WINDOW_SHORT];
-	double n = c->queries, rate = c->ticks > 0 ? n / c->ticks : 0;
+	uint32_t window_s = watch_window_s[w->records ? WINDOW_LONG : WINDOW_SHORT];
+	double n = c->queries, seen = n / w->sampling;
+	struct pace pace = pace_of(env, w, n, c->ticks, window_s);
 	double unanswered = n > 0 && c->answers < n ? (n - c->answers) / n : 0;
 	double fresh = n > 0 ? c->large / n : 0; /* engine.c counts fresh queries there */
 
-	*v = (struct verdict){.role = ROLE_RESOLVER, .window_s = watch_window_s[w->records ? WINDOW_LONG : WINDOW_SHORT]};
-	verdict_signal(v, "rate", "DNS queries received", "rate", "/s", rate, rate, rate, set->rate);
-	verdict_signal(v, "unanswered_share", "Queries without an answer", "mismatch", "%", unanswered, unanswered, unanswered,
+	/* of samples few queries and no answer may be chance, and nearly every address is new */
+	struct interval none = share99(unanswered * seen, seen, w->sampling > 1), new = share99(fresh * seen, seen, w->sampling > 1);
+
+	*v = (struct verdict){.role = ROLE_RESOLVER, .window_s = window_s};
+	verdict_signal(v, "rate", "DNS queries received", "rate", "/s", pace.rate, pace.low, 2 * pace.rate - pace.low, set->rate);
+	verdict_signal(v, "unanswered_share", "Queries without an answer", "mismatch", "%", unanswered, none.low, none.high,
 	    set->unanswered_share);
-	verdict_signal(v, "fresh_share", "From addresses not seen before", "names", "%", fresh, fresh, fresh, set->fresh_share);
+	verdict_signal(v, "fresh_share", "From addresses not seen before", "names", "%", fresh, new.low, new.high, set->fresh_share);
 
 	bool all = true;
 
@@ -36,7 +41,7 @@ judge(const struct judge_env *env, const struct watch *w, struct verdict *v)
 	}
 	if (all && c->ticks >= 2)
 		v->heat = HEAT_HOT;
-	else if (rate >= 0.75 * set->rate && unanswered >= 0.75 * set->unanswered_share)
+	else if (pace.rate >= 0.75 * set->rate && unanswered >= 0.75 * set->unanswered_share)
 		v->heat = HEAT_WARM;
 	if ((w->flags & HOST_NEVER) != 0)
 		v->heat = HEAT_COLD;

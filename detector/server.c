@@ -19,6 +19,19 @@ engine_find_server(const struct engine *e, const struct addr *a)
 	return NULL;
 }
 
+bool
+engine_asks_by_trade(const struct engine *e, const struct addr *a, struct place place)
+{
+	const struct server *s;
+
+	if ((place.flags & (HOST_RESOLVER | HOST_NEVER)) != 0)
+		return true;
+	if (place.group != 0 && e->group[place.group - 1].kind == GROUP_MAIL)
+		return true;
+	s = engine_find_server(e, a);
+	return s != NULL && s->clients >= 3;
+}
+
 struct server *
 engine_server(struct engine *e, const struct addr *a)
 {
@@ -42,6 +55,7 @@ engine_server(struct engine *e, const struct addr *a)
 		s->tick = e->env.tick;
 		s->queries = s->answers = s->fresh = s->clients_now = 0;
 		s->query_bytes = 0;
+		s->sampling = 1;
 		s->from_ns = s->to_ns = 0;
 		if (e->server_touched_n < SERVERS)
 			e->server_touched[e->server_touched_n++] = (uint32_t)(s - e->server);
@@ -65,6 +79,8 @@ engine_count_server(struct engine *e, const struct pair *p)
 		if (p->to_ns > s->to_ns)
 			s->to_ns = p->to_ns;
 	}
+	if (p->sampling > s->sampling)
+		s->sampling = p->sampling;
 	s->queries += p->queries;
 	s->query_bytes += p->query_bytes;
 	s->answers += p->answers;

@@ -35,15 +35,28 @@ countmin_halve(struct countmin *c)
 		c->row[0][i] >>= 1;
 }
 
+static uint8_t
+rank_of(uint64_t hash)
+{
+	uint64_t rest = hash << HLL_BITS;
+
+	return (uint8_t)(rest != 0 ? __builtin_clzll(rest) + 1 : 64 - HLL_BITS + 1);
+}
+
 void
 hll_add(struct hll *h, uint64_t hash)
 {
 	unsigned int i = (unsigned int)(hash >> (64 - HLL_BITS));
-	uint64_t rest = hash << HLL_BITS;
-	uint8_t rank = (uint8_t)(rest != 0 ? __builtin_clzll(rest) + 1 : 64 - HLL_BITS + 1);
+	uint8_t rank = rank_of(hash);
 
 	if (h->reg[i] < rank)
 		h->reg[i] = rank;
+}
+
+bool
+hll_may_have(const struct hll *h, uint64_t hash)
+{
+	return h->reg[hash >> (64 - HLL_BITS)] >= rank_of(hash);
 }
 
 double

@@ -5,6 +5,7 @@
 #ifndef DETECTOR_SKETCH_H
 #define DETECTOR_SKETCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -53,6 +54,8 @@ struct hll {
 	uint8_t reg[HLL_REGISTERS];
 };
 void hll_add(struct hll *h, uint64_t hash);
+/* May it have been added?  Never wrong about one that was; of others right while few were: of k hardly k in 128 pass. */
+bool hll_may_have(const struct hll *h, uint64_t hash);
 double hll_count(const struct hll *h);
 double hll_count_union(const struct hll *a, const struct hll *b);
 

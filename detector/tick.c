@@ -53,6 +53,8 @@ watch_floods(struct engine *e)
 		else
 			cell_add(&w->now, &c);
 		w->records = w->records || s->to_ns != 0;
+		if (s->sampling > w->sampling)
+			w->sampling = s->sampling;
 		w->touched = e->env.tick;
 		if (w->first_ns == 0)
 			w->first_ns = e->env.begin_ns;
@@ -161,6 +163,7 @@ take_besides(struct engine *e, const struct pair *p)
 	    watches_find(&e->watches, e->env.seed, &p->client, SIDE_CLIENT, p->service);
 
 	if (w == NULL) {
+		areas_besides(e, p);
 		customers_besides(e, NULL, p);
 		return;
 	}

@@ -154,6 +154,7 @@ scenario_benign(struct gen *g, struct opts *o, struct rng rng)
 	t->recursion.resolver = opt_addr(o, "resolver", "10.53.0.53");
 	t->recursion.resolver6 = opt_addr(o, "resolver6", "2001:db8:53::53");
 	t->recursion.visible = opt_yes(o, "recursion", false);
+	t->translated = opt_yes(o, "translated", false);
 	t->recursion.epoch = gen_alloc(g, STUB_SITES, sizeof(uint32_t));
 	t->end_ns = g->end_ns;
 	settle(g, o, t, dns);

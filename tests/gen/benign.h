@@ -11,6 +11,7 @@ struct town {
 	uint32_t clients;
 	struct recursion recursion;
 	int64_t end_ns;
+	bool translated;         /* its QUIC leaves through a translator, and an eighth of it is uploads */
 };
 
 /* A Poisson process of one kind of act. */

@@ -117,10 +117,12 @@ act_quic(struct gen *g, struct process *p)
 {
 	struct event e = begin(g, p, fire_udp, 443);
 
-	if (e.u.transfer.seq % 8 == 0)
-		e.fire = fire_upload;
-	/* a translator draws from all ports above the system's (RFC 4787), those of services among them */
-	e.u.transfer.cport = (uint16_t)(1024 + e.u.transfer.ack % (65536 - 1024));
+	if (p->town->translated) {
+		if (e.u.transfer.seq % 8 == 0)
+			e.fire = fire_upload;
+		/* a translator draws from all ports above the system's (RFC 4787), those of services among them */
+		e.u.transfer.cport = (uint16_t)(1024 + e.u.transfer.ack % (65536 - 1024));
+	}
 	e.u.transfer.size = (uint16_t)rng_range(&p->rng, 1263, 1350);
 	e.u.transfer.left = amount(p, 2, 10);
 	/* some senders empty their window at line speed */

@@ -10,7 +10,7 @@
 const struct scenario scenarios[] = {
 	{"benign", "ordinary customers, mail, forwarders, validators, resolvers, web, QUIC, NTP, VPN, calls",
 	    "net= net6= clients= clients6= dns= resolver= resolver6= recursion= nocache= mail= mailrate= forwarders= "
-	    "cgnat= subs= validators= validators6= validatorrate= mail6= office= antivirus= ntp= icmp= web= quic= calls= vpn= speedtests= transfers= "
+	    "cgnat= subs= validators= validators6= validatorrate= mail6= office= antivirus= ntp= icmp= web= quic= translated= calls= vpn= speedtests= transfers= "
 	    "authoritative= authrate=", scenario_benign},
 	{"infected", "customers that query for amplified answers through a resolver",
 	    "hosts= hosts6= net= net6= rate=A[-B] qtype= name= answer= edns= do= resolver= resolver6= start= stop= "

@@ -14,7 +14,7 @@ has them; "+bare" behind a medium takes that away, "+known" adds it.
 TOWN = "benign clients=80 clients6=20 web=0.002 quic=0.001 mail=1"
 LONG = "benign clients=60 clients6=15 dns=0.05 web=0.0005 quic=0.0002 mail=1 mailrate=3"
 BUSY = ("benign clients=120 clients6=40 dns=0.15 nocache=8 recursion=yes mail=4 mailrate=8 validators=2 cgnat=2 subs=150 "
-        "forwarders=20 antivirus=3 authoritative=1 authrate=40 web=0.003 quic=0.002 calls=2 vpn=3 speedtests=1 transfers=2")
+        "forwarders=20 antivirus=3 authoritative=1 authrate=40 web=0.003 quic=0.002 translated=yes calls=2 vpn=3 speedtests=1 transfers=2")
 
 # Where these customers sit.
 LINK = 'links: [{name: metro-3, prefixes: [10.64.0.0/23, "2001:db8:64::/64"], down: 5Mbit}]\n'
@@ -126,6 +126,7 @@ def shared_addresses():
                "packets ipfix:1:60")
     yield Case("nat_slow", 600, BUSY + " + infected address=10.64.0.54 rate=0.3 start=60 ordinary=0",
                "packets ipfix:1:60")
+    yield Case("many_infected", 60, TOWN + " + infected hosts=200 rate=20 start=12 stop=50 ordinary=0", "sflow:1000", (ABUSER,))
     yield Case("office_nat", 600, "benign clients=20 clients6=5 mail=0 antivirus=0 office=20 validatorrate=0.5 mailrate=2",
                "packets packets+known ipfix:1:60 v9:1:30:port0 v5:1:60 sflow:1 sflow:10 ipfix:100:60")
     yield Case("forwarder", 120, TOWN + " + infected hosts=3 rate=3 start=20.3 ordinary=2 + infected hosts=2 first=20 rate=20"

@@ -18,7 +18,7 @@ TOWN = "town progress=yes subs=%d sessions=%s rush=8 devices=400 monitors=4 recu
 # Those who ask much, at full intensity day and night: 12 mail servers with their block lists, validators, carriers' NAT,
 # forwarders, a public server, and what is large and no DNS.  Their network is a part of ours.
 BUSY = ("benign clients=250 clients6=80 dns=0.05 nocache=8 recursion=yes mail=12 mailrate=5 forwarders=60 cgnat=6 subs=200 "
-        "validators=6 antivirus=6 authoritative=1 authrate=20 web=0.0002 quic=0.0002 ntp=0.002 icmp=0.002 calls=%d vpn=%d "
+        "validators=6 antivirus=6 authoritative=1 authrate=20 web=0.0002 quic=0.0004 translated=yes ntp=0.002 icmp=0.002 calls=%d vpn=%d "
         "speedtests=%d transfers=%d")
 
 

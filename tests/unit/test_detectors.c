@@ -89,6 +89,28 @@ abuser(struct cell c, enum watch_window window, enum heat want)
 	check(&detector_abuser, SERVICE_DNS, c, 1, window, want);
 }
 
+/* One sample in a second stands for ten answers, but not for ten in that second. */
+static void
+test_pace_of_samples(void **state)
+{
+	struct bench b;
+	struct cell c = dns_cell(300, 300, 0, 30);
+	struct pace pace;
+
+	(void)state;
+	bench_init(&b, SERVICE_DNS, &c, WINDOW_LONG);
+	pace = pace_of(&b.env, &b.w, 300, 30, 300);
+	assert_true(pace.rate == 10 && pace.low == 10);
+	b.w.sampling = 10;
+	b.w.first_tick = 1000 - 299;
+	pace = pace_of(&b.env, &b.w, 300, 30, 300);
+	assert_true(pace.rate == 1 && pace.low > 0.5 && pace.low < 0.6); /* 30 seen: 30 - 2.58 * sqrt(30) */
+	b.w.first_tick = 1000 - 9;
+	pace = pace_of(&b.env, &b.w, 300, 10, 300);
+	assert_true(pace.rate == 30 && pace.low > 15);
+	assert_true(pace_of(&b.env, &b.w, 10, 1, 300).low == 0);
+}
+
 static void
 test_abuser(void **state)
 {
@@ -355,6 +377,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_pace_of_samples),
 		cmocka_unit_test(test_abuser),
 		cmocka_unit_test(test_victim),
 		cmocka_unit_test(test_reflector),

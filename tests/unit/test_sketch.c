@@ -128,6 +128,23 @@ test_hll(void **state)
 }
 
 static void
+test_hll_may_have(void **state)
+{
+	struct hll h = {{0}};
+	uint64_t s = 5, added = s;
+	int false_ones = 0;
+
+	(void)state;
+	for (int i = 0; i < 10; i++)
+		hll_add(&h, kit_random(&s));
+	for (int i = 0; i < 10; i++)
+		assert_true(hll_may_have(&h, kit_random(&added)));
+	for (int i = 0; i < 10000; i++)
+		false_ones += hll_may_have(&h, kit_random(&s));
+	assert_in_range(false_ones, 1, 10000 * 10 / 128);
+}
+
+static void
 test_hll_small_and_union(void **state)
 {
 	struct hll none = {{0}};
@@ -246,6 +263,7 @@ main(void)
 		cmocka_unit_test(test_countmin_bounds),
 		cmocka_unit_test(test_countmin_saturates_and_empties),
 		cmocka_unit_test(test_hll),
+		cmocka_unit_test(test_hll_may_have),
 		cmocka_unit_test(test_hll_small_and_union),
 		cmocka_unit_test(test_space_saving),
 	};
