@@ -33,11 +33,9 @@ copies_seen(struct copies *c, uint64_t hash, int64_t t_ns)
 {
 	struct copy_row *r = &c->row[hash & (COPIES_ROWS - 1)];
 	uint32_t tag = (uint32_t)(hash >> 32), t = (uint32_t)((uint64_t)t_ns / 1000);
-	bool look = c->first > 0 || (hash >> 29 & 7) == 0, copy;
+	bool look = copies_sampled(c, hash), copy;
 
 	c->first -= c->first > 0;
-	if (!look && !c->mirrored)
-		return false;
 	if (r->times == 0 || r->tag != tag || !same_moment(t, r->time_us))
 		r->times = 0;
 	r->tag = tag;

@@ -44,7 +44,18 @@ struct copies {
 
 int copies_init(struct copies *c); /* 0 or ERR_NOMEM */
 void copies_done(struct copies *c);
-/* Whether the packet of this hash is a copy to be left out.  hash: of addresses and digest, well mixed. */
+/* At the beginning every packet is looked at, and all of a mirror that shows copies; else one in eight, by its hash. */
+static inline bool
+copies_sampled(const struct copies *c, uint64_t hash)
+{
+	return c->first > 0 || (hash >> 29 & 7) == 0;
+}
+static inline bool
+copies_look(const struct copies *c, uint64_t hash)
+{
+	return copies_sampled(c, hash) || c->mirrored;
+}
+/* Whether the packet of this hash, one that is looked at, is a copy to be left out.  hash: of addresses and digest, well mixed. */
 bool copies_seen(struct copies *c, uint64_t hash, int64_t t_ns);
 
 #endif

@@ -282,7 +282,9 @@ engine_copies(struct engine *e, struct flow *f, const struct flow_key *k, size_t
 			continue;
 		/* a second message of a packet goes where its first one went */
 		if (f[i].packets != 0) {
-			copy = copies_seen(&e->copies, mix(k[i].src - k[i].dst, f[i].digest), f[i].start_ns);
+			uint64_t hash = mix(k[i].src - k[i].dst, f[i].digest);
+
+			copy = copies_look(&e->copies, hash) && copies_seen(&e->copies, hash, f[i].start_ns);
 			e->stats.copies += copy;
 		}
 		if (copy)

@@ -213,10 +213,19 @@ likely_pair(const struct flow_key *k)
  * inlined for sure, its body stays. */
 #define PREFETCHER static inline __attribute__((always_inline)) void
 
+/* entries: in the table; from half of it on the first bucket of a key alone seldom tells. */
 PREFETCHER
-prefetch_bucket(const uint16_t *tag, uint32_t buckets, uint64_t hash)
+prefetch_bucket(const uint16_t *tag, uint32_t buckets, uint64_t entries, uint64_t hash)
 {
 	__builtin_prefetch(&tag[bucket_first(hash, buckets)]);
+	if (entries > (uint64_t)buckets * (WAYS / 2))
+		__builtin_prefetch(&tag[bucket_second(hash, buckets)]);
+}
+
+PREFETCHER
+prefetch_host_bucket(const struct shard *s, uint64_t hash)
+{
+	prefetch_bucket(s->host_tag, s->host_buckets, s->count.hosts, hash);
 }
 
 /* Asks for the tags of one part of a flow. */
@@ -224,13 +233,13 @@ PREFETCHER
 prefetch_tags(struct shard *shards, const struct flow_key *k, enum shard_part part)
 {
 	if (part == PART_SOURCE)
-		prefetch_bucket(shards[shard_of(k->src)].host_tag, shards[shard_of(k->src)].host_buckets, k->src);
+		prefetch_host_bucket(&shards[shard_of(k->src)], k->src);
 	else if (part == PART_DESTINATION)
-		prefetch_bucket(shards[shard_of(k->dst)].host_tag, shards[shard_of(k->dst)].host_buckets, k->dst);
+		prefetch_host_bucket(&shards[shard_of(k->dst)], k->dst);
 	else if (part == PART_NAME)
 		names_prefetch(&shards[shard_of(k->zone)].names, k->zone, k->question, k->bad);
 	else if (k->service != SERVICE_NONE)
-		prefetch_bucket(shards[k->pair_shard].pair_tag, shards[k->pair_shard].pair_buckets, likely_pair(k));
+		prefetch_bucket(shards[k->pair_shard].pair_tag, shards[k->pair_shard].pair_buckets, shards[k->pair_shard].count.pairs, likely_pair(k));
 }
 
 /* By its tag alone; PLACE_NONE: surely not in the table. */
@@ -264,9 +273,12 @@ static inline __attribute__((always_inline)) uint32_t
 prefetch_host(struct shard *s, uint64_t hash)
 {
 	uint32_t at = likely_place(s->host_tag, s->host_buckets, hash);
+	size_t room;
 
 	if (at != PLACE_NONE)
 		__builtin_prefetch(&s->host[at], 1);
+	else if (bucket_room(s->host_tag, s->host_buckets, hash, &room)) /* where it will stand */
+		__builtin_prefetch(&s->host[room], 1);
 	else
 		countmin_prefetch(&s->seen, hash);
 	return at;
@@ -274,7 +286,7 @@ prefetch_host(struct shard *s, uint64_t hash)
 
 /* The tags have arrived: asks for the records behind them, and tells where that of a host is likely to be. */
 static inline __attribute__((always_inline)) uint32_t
-prefetch_records(struct shard *shards, const struct flow_key *k, enum shard_part part)
+prefetch_records(struct shard *shards, const struct flow *f, const struct flow_key *k, enum shard_part part)
 {
 	if (part == PART_SOURCE)
 		return prefetch_host(&shards[shard_of(k->src)], k->src);
@@ -284,9 +296,15 @@ prefetch_records(struct shard *shards, const struct flow_key *k, enum shard_part
 		struct shard *s = &shards[k->pair_shard];
 		uint64_t hash = likely_pair(k);
 		uint32_t at = likely_place(s->pair_tag, s->pair_buckets, hash);
+		size_t room;
+
+		if (k->service == SERVICE_DNS && k->dir == FLOW_ASKS && f->dns != NULL)
+			__builtin_prefetch(packet_dns_open(s, hash, f->dns->id), 1);
 
 		if (at != PLACE_NONE)
 			__builtin_prefetch(&s->pair_slot[at], 1);
+		else if (bucket_room(s->pair_tag, s->pair_buckets, hash, &room))
+			__builtin_prefetch(&s->pair_slot[room], 1);
 		else
 			countmin_prefetch(&s->seen, hash);
 	}
@@ -350,7 +368,7 @@ shards_ingest(struct shard *shards, const struct shard_env *env, const struct fl
 			prefetch_tags(shards, &k[name[i]], PART_NAME);
 		for (size_t i = 0; i < n; i++)
 			for (enum shard_part part = PART_SOURCE; part <= PART_PAIR; part++)
-				likely[i][part] = prefetch_records(shards, &k[i], part);
+				likely[i][part] = prefetch_records(shards, &f[i], &k[i], part);
 		for (size_t i = 0; i < n; i++) {
 			work_flow(shards, env, &f[i], &k[i], PART_SOURCE, likely[i][PART_SOURCE]);
 			work_flow(shards, env, &f[i], &k[i], PART_DESTINATION, likely[i][PART_DESTINATION]);
@@ -404,7 +422,7 @@ shards_work(struct shard *shards, const struct shard_env *env, const struct flow
 		for (size_t i = 0; i < n; i++)
 			prefetch_tags(shards, &k[item[i] >> 2], item[i] & 3);
 		for (size_t i = 0; i < n; i++)
-			likely[i] = prefetch_records(shards, &k[item[i] >> 2], item[i] & 3);
+			likely[i] = prefetch_records(shards, &f[item[i] >> 2], &k[item[i] >> 2], item[i] & 3);
 		for (size_t i = 0; i < n; i++)
 			work_flow(shards, env, &f[item[i] >> 2], &k[item[i] >> 2], item[i] & 3, likely[i]);
 		items->next += (uint32_t)n;

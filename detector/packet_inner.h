@@ -27,6 +27,13 @@ answered(struct shard *s, const struct shard_env *env, struct pair *p, int64_t t
 		p->last_at = (uint8_t)(into / 3906250);
 }
 
+/* The set of four where a question of a pair waits for its answer. */
+static inline struct open_query *
+packet_dns_open(const struct shard *s, uint64_t pair, uint16_t id)
+{
+	return &s->open[mix(pair, id) & (OPEN_QUERIES - 1) & ~3u];
+}
+
 /* A flow of DNS over UDP, at the shard of its pair. */
 void packet_dns_query(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k);
 void packet_dns_answer(struct shard *s, const struct shard_env *env, const struct flow *f, const struct flow_key *k);

@@ -478,6 +478,7 @@ pair_now(struct shard *s, const struct shard_env *env, struct pair_slot *slot, c
 	/* sixteen of these lists grow in turns, which no hardware foresees */
 	__builtin_prefetch(&s->pair[s->pair_n + 1], 1);
 	__builtin_prefetch((const char *)&s->pair[s->pair_n + 1] + 64, 1);
+	__builtin_prefetch((const char *)&s->pair[s->pair_n + 1] + 128, 1);
 	return p;
 }
 
