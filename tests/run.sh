@@ -8,8 +8,9 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 # what `make` was called with is for the program, not for what the tests build again: WERROR as below, or all is rebuilt
 unset MAKEFLAGS MFLAGS MAKEOVERRIDES
-build=${BUILD:-build}
-export BUILD=$build CC=gcc WERROR=1 DAMP=${DAMP:-$PWD/$build/damp} GEN=${GEN:-$PWD/$build/damp-gen}
+build=${BUILD:-build} at=$PWD/
+case $build in /*) at= ;; esac # of what lies in it
+export BUILD=$build CC=gcc WERROR=1 DAMP=${DAMP:-$at$build/damp} GEN=${GEN:-$at$build/damp-gen}
 export SHARED_DATA=${SHARED_DATA:-$([ -d ../shared/data ] && cd ../shared/data && pwd)}
 export LC_ALL=C.UTF-8 TZ=UTC
 jobs=${JOBS:-$(($(nproc) + 1))}
@@ -123,7 +124,7 @@ everything() {
 	scripts tests/check/{exporters,probe,odd_traffic,scenarios,rules_effect}.sh
 	units "$build/san/unit" " (san)"
 	scripts tests/check/*.sh
-	add lines "check/golden.sh (gcc san)" env DAMP="$PWD/$build/gsan/damp" tests/check/golden.sh
+	add lines "check/golden.sh (gcc san)" env DAMP="$at$build/gsan/damp" tests/check/golden.sh
 	units "$build/unit" ""
 	seeds "$build/san/fuzz"
 }

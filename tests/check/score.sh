@@ -4,7 +4,7 @@ set -u
 build=${BUILD:-build} here=$(cd "$(dirname "$0")/.." && pwd)
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-export DAMP=${DAMP:-$build/damp} GEN=${GEN:-$build/damp-gen} EXPORTER=${EXPORTER:-$PWD/$build/score/exporter}
+export DAMP=${DAMP:-$build/damp} GEN=${GEN:-$build/damp-gen} EXPORTER=${EXPORTER:-$(realpath "$build")/score/exporter}
 
 for part in abuser_100_one_port victim_1000 victim_one_reflector sampled_at_100 nat bare_flows_1; do
 	# the first line of the table tells what was asked for; a case that is not there would pass otherwise
